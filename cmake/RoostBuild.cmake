@@ -1,0 +1,83 @@
+# The one place that knows compiler flags and system libraries.
+include(CMakeDependentOption)
+
+option(ROOST_TESTS "Build the tests" ON)
+option(ROOST_FAILPOINTS "Compile named failure points in (test builds only)" OFF)
+set(ROOST_SANITIZE "" CACHE STRING "address (with undefined) or thread")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS ON)  # TRY() is a statement expression.
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+find_program(MOLD_PROGRAM mold)
+if(MOLD_PROGRAM)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+foreach(flag -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+        -Wno-missing-field-initializers -fno-omit-frame-pointer)
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:${flag}>)
+endforeach()
+add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+if(ROOST_SANITIZE STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=address,undefined)
+elseif(ROOST_SANITIZE STREQUAL "thread")
+  add_compile_options(-fsanitize=thread $<$<COMPILE_LANGUAGE:CXX>:-Wno-tsan>)
+  add_link_options(-fsanitize=thread)
+endif()
+if(ROOST_FAILPOINTS)
+  add_compile_definitions(ROOST_FAILPOINTS)
+endif()
+# One machine code for every x86-64; kernels that need more are chosen at run time.
+
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(OpenSSL 3 REQUIRED)
+find_package(PostgreSQL 15 REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(simdjson REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core)
+find_package(CURL REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
+if(ROOST_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+
+# roost_library(NAME SOURCES … LINKS …)            -> target roost_NAME
+function(roost_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  add_library(roost_${name} STATIC ${arg_SOURCES})
+  target_include_directories(roost_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(roost_${name} PUBLIC Threads::Threads ${arg_LINKS} PRIVATE ${arg_PRIVATE_LINKS})
+endfunction()
+
+# roost_test(NAME SOURCES … LINKS … [LABELS …] [TIMEOUT seconds] [ENVIRONMENT …])
+# One binary for all tests of a folder -> target NAME_test, ctest entry NAME. It reads and writes
+# only temporary folders and binds only free ports, so entries may run side by side.
+function(roost_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINKS;LABELS;ENVIRONMENT" ${ARGN})
+  if(NOT ROOST_TESTS)
+    return()
+  endif()
+  add_executable(${name}_test ${arg_SOURCES})
+  target_link_libraries(${name}_test PRIVATE ${arg_LINKS} GTest::gmock GTest::gtest_main)
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_test(NAME ${name} COMMAND ${name}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
+                       ENVIRONMENT "${arg_ENVIRONMENT}")
+endfunction()
