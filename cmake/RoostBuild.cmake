@@ -54,6 +54,9 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
 if(ROOST_TESTS)
   find_package(GTest REQUIRED)
+  # The interpreter of the project's own environment, where the peers' packages are.
+  set(ROOST_PYTHON_EXECUTABLE "${CMAKE_SOURCE_DIR}/.dev/venv/bin/python" CACHE FILEPATH
+      "Python with the packages of tests/requirements.txt")
 endif()
 
 # roost_library(NAME SOURCES … LINKS …)            -> target roost_NAME

@@ -12,7 +12,9 @@ namespace roost {
 
 namespace {
 
-constexpr double kExactWholeLimit = 9007199254740992.0;  // 2^53
+// Whole doubles in [-2^63, 2^64) fit a 64-bit integer.
+constexpr double kLeastWhole = -0x1p63;
+constexpr double kWholeLimit = 0x1p64;
 
 template <typename Number>
 void AppendToChars(std::string& out, Number number) {
@@ -24,10 +26,12 @@ void AppendToChars(std::string& out, Number number) {
 
 /// The form of a double in canonical JSON.
 void AppendCanonicalDouble(std::string& out, double number) {
-  if (std::abs(number) < kExactWholeLimit && number == std::trunc(number)) {
+  if (number != std::trunc(number) || number < kLeastWhole || number >= kWholeLimit) {
+    AppendToChars(out, number);
+  } else if (number < 0) {
     AppendToChars(out, static_cast<int64_t>(number));
   } else {
-    AppendToChars(out, number);
+    AppendToChars(out, static_cast<uint64_t>(number));
   }
 }
 

@@ -16,10 +16,9 @@ namespace roost {
 /// changes nothing.
 ///
 /// Numbers: what is written as a whole number and fits int64 or uint64 keeps every digit. Anything
-/// else is the nearest double: when whole and below 2^53 in magnitude it is written as a whole
-/// number (`1`, `1.0`, `1e0` are all `1`; `-0.0` is `0`), else with the fewest digits that read
-/// back as the same double. So from 2^53 on the same value has one text when written as an integer
-/// (`10000000000000000`) and another when written as a double (`1e+16`).
+/// else is the nearest double: when that is whole and fits, it is written as a whole number (`1`,
+/// `1.0`, `1e0` are all `1`; `1e16` is `10000000000000000`; `-0.0` is `0`), else with the fewest
+/// digits that read back as the same double.
 ///
 /// kInvalidArgument, naming the byte, for anything that is not JSON (NaN and Infinity are not),
 /// numbers too large for a double, and nesting deeper than `max_depth` (the depth of `[]` is 1).

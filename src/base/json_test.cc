@@ -63,9 +63,11 @@ TEST(CanonicalJson, KeepsEveryDigitOf64BitIntegers) {
                            "9007199254740993", "-9007199254740993"}) {
     EXPECT_EQ(Canonical(text), text);
   }
-  // Whole doubles keep their own form from 2^53 on.
+  // However it is written, one value has one text: stores print numbers in forms of their own.
   EXPECT_EQ(Canonical("10000000000000000"), "10000000000000000");
-  EXPECT_EQ(Canonical("1e16"), "1e+16");
+  EXPECT_EQ(Canonical("1e16"), "10000000000000000");
+  EXPECT_EQ(Canonical("-9.223372036854775808e18"), "-9223372036854775808");
+  EXPECT_EQ(Canonical("1.8446744073709549568e19"), "18446744073709549568");
   // One more than fits is a double like any other.
   EXPECT_EQ(Canonical("18446744073709551616"), Canonical("1.8446744073709552e19"));
 }

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "adapters/pgvector/pgvector_table.h"
+#include "base/context.h"
+#include "base/result.h"
+#include "net/pg_connection.h"
+
+namespace roost {
+
+/// What the server is, learned when connecting.
+struct PgServer {
+  std::string version;           ///< "PostgreSQL 17.2, pgvector 0.8.0"
+  std::string extension_schema;  ///< where the types `vector`, … are
+  bool iterative_scan = false;   ///< pgvector 0.8 and later
+  uint32_t sparsevec_oid = 0;
+};
+
+/// Checks versions and encoding and makes, where absent, the extension, the schema and the table
+/// `roost_collections`. Safe when several processes do it at once.
+Result<PgServer> PreparePgServer(const RequestContext& context, PgConnection& connection,
+                                 const std::string& schema);
+
+/// The collections: rows of `roost_collections`, remembered once read. Thread safe. A table's name
+/// is never used again, so that a statement with a remembered one that is gone fails with kNotFound;
+/// then Forget() and ask again.
+class PgCatalogue {
+ public:
+  using TablePtr = std::shared_ptr<const PgTable>;
+
+  explicit PgCatalogue(std::string schema) : schema_(std::move(schema)) {}
+
+  Result<TablePtr> Find(const RequestContext& context, PgConnection& connection,
+                        const std::string& collection);
+  void Forget(const std::string& collection);
+  /// Those read so far.
+  std::vector<TablePtr> Known() const;
+
+  Status Create(const RequestContext& context, PgConnection& connection,
+                const CollectionSchema& schema);
+  Status Drop(const RequestContext& context, PgConnection& connection,
+              const std::string& collection);
+  Result<std::vector<std::string>> List(const RequestContext& context,
+                                        PgConnection& connection) const;
+
+ private:
+  Result<TablePtr> Load(const RequestContext& context, PgConnection& connection,
+                        const std::string& collection) const;
+
+  const std::string schema_;
+  mutable std::mutex mutex_;
+  std::map<std::string, TablePtr> known_;
+};
+
+}  // namespace roost

@@ -1,0 +1,251 @@
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "net/http_testing.h"
+
+namespace roost {
+namespace {
+
+using std::chrono::seconds;
+
+TEST(HttpLimits, SmuggledRequestsAreRefusedAndTheConnectionEnds) {
+  TestServer server;
+  server.AddEcho();
+  server.Start();
+  const std::string hidden = "GET /inline?hidden HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (const std::string headers : {
+           "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+           "Content-Length: 0\r\nContent-Length: 40\r\n\r\n",
+           "Transfer-Encoding: xchunked\r\n\r\n",
+           "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+           "X: a\r\n b\r\n\r\n",
+           "Content-Length : 40\r\n\r\n",
+           "X: a\n\r\n",
+       }) {
+    TestConnection client(server.port());
+    client.Send("POST /echo HTTP/1.1\r\nHost: x\r\n" + headers + hidden);
+    const TestReply reply = client.Read();
+    EXPECT_EQ(reply.status, 400) << headers;
+    EXPECT_EQ(reply.Header("connection"), "close");
+    EXPECT_EQ(client.Read().status, 0) << "nothing more is answered: " << headers;
+    client.EndSending();
+    EXPECT_TRUE(client.Ends());
+  }
+}
+
+TEST(HttpLimits, HeadersTooLargeAre431) {
+  TestServer server;
+  server.AddEcho();
+  server.Start();
+  TestConnection client(server.port());
+  EXPECT_EQ(client.Get("/echo", "X: " + std::string(20'000, 'x') + "\r\n").status, 431);
+  EXPECT_TRUE(client.Ends());
+}
+
+TEST(HttpLimits, AnnouncedGigabyteIsRefusedBeforeItIsRead) {
+  TestServer server;
+  server.AddEcho();
+  server.Start();
+  const size_t before = ResidentBytes();
+  TestConnection client(server.port());
+  client.Send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1073741824\r\n\r\n");
+  std::thread sender([&] {
+    const std::string piece(1 << 20, 'x');
+    for (int i = 0; i < 1024 && client.Send(piece); ++i) {
+    }
+  });
+  EXPECT_EQ(client.Read().status, 413);
+  client.EndSending();
+  sender.join();
+  EXPECT_LT(ResidentBytes(), before + (size_t{16} << 20));
+}
+
+TEST(HttpLimits, UnannouncedBodiesAreCutAtTheLimit) {
+  TestServer server;
+  server.options.max_body_bytes = 100'000;
+  server.AddEcho();
+  server.Start();
+  TestConnection client(server.port());
+  client.Send("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+  for (int i = 0; i < 20; ++i) {
+    client.Send("2710\r\n" + std::string(10'000, 'x') + "\r\n");
+  }
+  EXPECT_EQ(client.Read().status, 413);
+}
+
+TEST(HttpLimits, BodiesHeldAreLimitedOverAllRequests) {
+  TestServer server;
+  server.options.max_buffered_body_bytes = 1 << 20;
+  server.AddEcho();
+  server.Start();
+  TestConnection holder(server.port());
+  holder.Send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" +
+              std::string(900'000, 'x'));
+  TestConnection second(server.port());
+  // 900,000 bytes may still be on their way: what counts is that both never fit.
+  std::thread sender([&] {
+    second.Send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" +
+                std::string(500'000, 'x'));
+  });
+  const TestReply refused = second.Read();
+  sender.join();
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.Header("retry-after"), "1");
+  EXPECT_EQ(server.Metric(R"(roost_http_refused_total{reason="memory"})"), 1);
+  holder.Send(std::string(100'000, 'x'));
+  EXPECT_EQ(holder.Read().status, 200) << "the first is not harmed";
+  TestConnection third(server.port());
+  EXPECT_EQ(third.Post("/echo", std::string(1'000'000, 'x')).status, 200) << "given back";
+}
+
+TEST(HttpLimits, SlowHeadersAre408) {
+  TestServer server;
+  server.options.header_timeout = seconds(1);
+  server.AddEcho();
+  server.Start();
+  TestConnection client(server.port());
+  client.Send("GET /echo HTTP/1.1\r\nHost: x\r\n");
+  TestConnection kept(server.port());
+  EXPECT_EQ(kept.Get("/echo").status, 200);
+  kept.Send("G");
+  TestConnection silent(server.port());
+  TestConnection preface(server.port());
+  preface.Send("PRI * HT");
+  EXPECT_EQ(client.Read().status, 408);
+  EXPECT_EQ(kept.Read().status, 408) << "also of a later request";
+  EXPECT_TRUE(silent.Ends()) << "nothing at all";
+  EXPECT_TRUE(preface.Ends());
+}
+
+TEST(HttpLimits, SlowBodiesAre408) {
+  TestServer server;
+  server.options.body_idle_timeout = seconds(1);
+  server.AddEcho();
+  server.Start();
+  TestConnection client(server.port());
+  client.Send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345");
+  EXPECT_EQ(client.Read().status, 408);
+  client.EndSending();
+  EXPECT_TRUE(client.Ends());
+}
+
+TEST(HttpLimits, IdleConnectionsAreClosed) {
+  TestServer server;
+  server.options.keep_alive_timeout = seconds(1);
+  server.AddEcho();
+  server.Start();
+  TestConnection client(server.port());
+  EXPECT_EQ(client.Get("/echo").status, 200);
+  EXPECT_TRUE(client.Ends());
+  EXPECT_TRUE(Eventually([&] { return server.Metric("roost_http_connections") == 0; }));
+}
+
+TEST(HttpLimits, OverloadIs503AtOnce) {
+  TestServer server({.threads = 2, .queue = 1});
+  Gate gate;
+  server.On("/slow").handle = [&gate](const HttpRequest& request) {
+    gate.Wait(request.context);
+    return HttpResponse{};
+  };
+  server.AddEcho();
+  server.Start();
+  std::vector<TestConnection> busy;
+  for (int i = 0; i < 3; ++i) {
+    busy.emplace_back(server.port());
+    busy.back().Send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  ASSERT_TRUE(
+      Eventually([&] { return gate.waiting() == 2 && server.executor().stats().queued == 1; }));
+  TestConnection client(server.port());
+  const TestReply refused = client.Get("/echo");
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.Header("retry-after"), "1");
+  EXPECT_EQ(client.Get("/inline").status, 200) << "health checks go on";
+  EXPECT_EQ(server.Metric(R"(roost_http_refused_total{reason="overload"})"), 1);
+  gate.Open();
+  for (TestConnection& connection : busy) {
+    EXPECT_EQ(connection.Read().status, 200);
+  }
+  EXPECT_EQ(client.Get("/echo").status, 200) << "the connection lived through it";
+}
+
+TEST(HttpLimits, ConnectionsOverTheLimitAreClosedAtOnce) {
+  TestServer server;
+  server.options.max_connections = 3;
+  server.AddEcho();
+  server.Start();
+  std::vector<TestConnection> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.emplace_back(server.port());
+    EXPECT_EQ(clients.back().Get("/echo").status, 200);
+  }
+  TestConnection extra(server.port());
+  EXPECT_TRUE(extra.Ends());
+  EXPECT_EQ(server.Metric(R"(roost_http_refused_total{reason="connections"})"), 1);
+  clients.pop_back();
+  EXPECT_TRUE(Eventually([&] { return server.Metric("roost_http_connections") == 2; }));
+  TestConnection next(server.port());
+  EXPECT_EQ(next.Get("/echo").status, 200);
+}
+
+TEST(HttpLimits, AcceptingGoesOnAfterTheDescriptorsRanOut) {
+  TestServer server;
+  server.AddEcho();
+  server.Start();
+  TestConnection waiting(server.port());
+  EXPECT_EQ(waiting.Get("/echo").status, 200);
+  LogWarning("Descriptors are about to run out.");  // UBSan's first look at a type needs a pipe.
+  // The server shares our descriptors: take all but the one of the client's own socket.
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const int next_free = dup(0);
+  close(next_free);
+  const rlimit tight{static_cast<rlim_t>(next_free) + 1, limit.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &tight);
+  TestConnection client(server.port());
+  client.Send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(waiting.Get("/echo").status, 200) << "those who are in are served";
+  setrlimit(RLIMIT_NOFILE, &limit);
+  EXPECT_EQ(client.Read().status, 200) << "the one in the queue is let in later";
+}
+
+TEST(HttpLimits, TwoThousandIdleConnectionsAreCheap) {
+  TestServer server;
+  server.AddEcho();
+  server.Start();
+  const std::string preface =
+      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string("\0\0\0\4\0\0\0\0\0", 9);
+  std::vector<TestConnection> clients;
+  clients.reserve(2000);
+  size_t memory = 0;
+  size_t threads = 0;
+  for (int i = 0; i < 2000; ++i) {
+    TestConnection& client = clients.emplace_back(server.port());
+    if (i % 2 == 0) {
+      ASSERT_EQ(client.Get("/inline").status, 200);
+    } else {
+      ASSERT_TRUE(client.Send(preface));
+      ASSERT_FALSE(client.Receive().empty());
+    }
+    if (i == 1) {
+      memory = ResidentBytes();
+      threads = ThreadCount();
+    }
+  }
+  EXPECT_EQ(server.Metric("roost_http_connections"), 2000);
+  EXPECT_EQ(ThreadCount(), threads);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_LT(ResidentBytes(), memory + (size_t{32} << 20));
+#else
+  EXPECT_LT(ResidentBytes(), memory + (size_t{512} << 20)) << "a sanitizer's own share is in it";
+#endif
+}
+
+}  // namespace
+}  // namespace roost

@@ -1,0 +1,7 @@
+# PostgreSQL: sessions and their pool.
+if(NOT TARGET roost_pg)
+  roost_library(pg
+    SOURCES pg_cancel.cc pg_codec.cc pg_connect.cc pg_connection.cc pg_copy.cc pg_error.cc pg_pool.cc
+    LINKS roost_base
+    PRIVATE_LINKS PostgreSQL::PostgreSQL)
+endif()

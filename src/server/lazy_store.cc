@@ -1,0 +1,122 @@
+#include "server/lazy_store.h"
+
+#include <condition_variable>
+#include <mutex>
+
+#include "base/log.h"
+
+namespace roost {
+
+namespace {
+
+class LazyStore final : public VectorStore {
+ public:
+  LazyStore(std::string name, StoreFactory connect, std::chrono::milliseconds retry_after,
+            Clock& clock)
+      : name_(std::move(name)), connect_(std::move(connect)), retry_after_(retry_after),
+        clock_(clock) {
+    nothing_.store = name_;
+  }
+
+  const Capabilities& capabilities() const override {
+    const std::lock_guard lock(mutex_);
+    return store_ != nullptr ? store_->capabilities() : nothing_;
+  }
+
+  Status CreateCollection(const RequestContext& context,
+                          const CreateCollectionRequest& request) override {
+    return TRY(Connected(context))->CreateCollection(context, request);
+  }
+  Status DropCollection(const RequestContext& context,
+                        const DropCollectionRequest& request) override {
+    return TRY(Connected(context))->DropCollection(context, request);
+  }
+  Result<CollectionDescription> DescribeCollection(const RequestContext& context,
+                                                   const std::string& collection) override {
+    return TRY(Connected(context))->DescribeCollection(context, collection);
+  }
+  Result<std::vector<std::string>> ListCollections(const RequestContext& context) override {
+    return TRY(Connected(context))->ListCollections(context);
+  }
+  Result<WriteResult> Insert(const RequestContext& context, const WriteRequest& request) override {
+    return TRY(Connected(context))->Insert(context, request);
+  }
+  Result<WriteResult> Upsert(const RequestContext& context, const WriteRequest& request) override {
+    return TRY(Connected(context))->Upsert(context, request);
+  }
+  Result<DeleteResult> Delete(const RequestContext& context,
+                              const DeleteRequest& request) override {
+    return TRY(Connected(context))->Delete(context, request);
+  }
+  Result<GetResult> Get(const RequestContext& context, const GetRequest& request) override {
+    return TRY(Connected(context))->Get(context, request);
+  }
+  Result<QueryResult> Query(const RequestContext& context, const QueryRequest& request) override {
+    return TRY(Connected(context))->Query(context, request);
+  }
+  Result<SearchResult> Search(const RequestContext& context,
+                              const SearchRequest& request) override {
+    return TRY(Connected(context))->Search(context, request);
+  }
+  Result<SearchResult> HybridSearch(const RequestContext& context,
+                                    const HybridSearchRequest& request) override {
+    return TRY(Connected(context))->HybridSearch(context, request);
+  }
+  Result<ScanPage> Scan(const RequestContext& context, const ScanRequest& request) override {
+    return TRY(Connected(context))->Scan(context, request);
+  }
+  Result<uint64_t> Count(const RequestContext& context, const CountRequest& request) override {
+    return TRY(Connected(context))->Count(context, request);
+  }
+  Status CheckHealth(const RequestContext& context) override {
+    return TRY(Connected(context))->CheckHealth(context);
+  }
+
+ private:
+  Result<VectorStore*> Connected(const RequestContext& context) {
+    TRY(context.CheckAlive("connecting to the store"));
+    std::unique_lock lock(mutex_);
+    if (store_ != nullptr) {
+      return store_.get();
+    }
+    if (connecting_ || clock_.Now() < next_try_) {
+      return Unavailable("store \"" + name_ + "\" is not connected: " +
+                         (last_error_.empty() ? "connecting" : last_error_));
+    }
+    connecting_ = true;
+    lock.unlock();
+    Result<std::unique_ptr<VectorStore>> opened = connect_();
+    lock.lock();
+    connecting_ = false;
+    if (!opened.ok()) {
+      last_error_ = opened.error().message;
+      next_try_ = clock_.Now() + retry_after_;
+      LogWarning("a store cannot be reached", {{"store", name_}, {"error", opened.error()}});
+      return Unavailable("store \"" + name_ + "\" is not connected: " + last_error_);
+    }
+    store_ = *std::move(opened);
+    LogInfo("a store is connected", {{"store", name_}, {"version", store_->capabilities().version}});
+    return store_.get();
+  }
+
+  const std::string name_;
+  const StoreFactory connect_;
+  const std::chrono::milliseconds retry_after_;
+  Clock& clock_;
+  Capabilities nothing_;
+
+  mutable std::mutex mutex_;
+  std::unique_ptr<VectorStore> store_;  // never taken away once set
+  bool connecting_ = false;
+  SteadyTime next_try_{};
+  std::string last_error_;
+};
+
+}  // namespace
+
+std::unique_ptr<VectorStore> MakeLazyStore(std::string name, StoreFactory connect,
+                                           std::chrono::milliseconds retry_after, Clock& clock) {
+  return std::make_unique<LazyStore>(std::move(name), std::move(connect), retry_after, clock);
+}
+
+}  // namespace roost

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "store/vector_store.h"
+
+namespace roost {
+
+/// Connects to a store; called again after a failure.
+using StoreFactory = std::function<Result<std::unique_ptr<VectorStore>>()>;
+
+/// A store that need not be there when the process starts: the first call connects, and while that
+/// fails every call is kUnavailable with the reason; it is tried again `retry_after` after the last
+/// failure. Until connected, capabilities() are those of a store that can nothing. Thread safe.
+std::unique_ptr<VectorStore> MakeLazyStore(std::string name, StoreFactory connect,
+                                           std::chrono::milliseconds retry_after, Clock& clock);
+
+}  // namespace roost

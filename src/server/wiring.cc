@@ -1,0 +1,214 @@
+#include "server/wiring.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <atomic>
+#include <iostream>
+
+#include "adapters/all.h"
+#include "adapters/embedded/embedded_store.h"
+#include "base/executor.h"
+#include "base/file_system.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "gateway/gateway.h"
+#include "metadata/control_store.h"
+#include "migration/service.h"
+#include "net/http_server.h"
+#include "protocol/rest/rest_api.h"
+#include "router/replica_coordinator.h"
+#include "router/routed_store.h"
+#include "server/lazy_store.h"
+#include "store/resilient_store.h"
+#include "telemetry/health.h"
+#include "telemetry/metrics.h"
+
+namespace roost {
+
+namespace {
+
+constexpr std::chrono::milliseconds kReconnectAfter{1'000};
+
+// A store with what stands in front of it. The members are destroyed from the bottom up.
+struct Stack {
+  std::unique_ptr<VectorStore> store;
+  std::unique_ptr<ResilientStore> resilient;
+  std::unique_ptr<VectorStore> instrumented;
+};
+
+class RunningServer final : public Server {
+ public:
+  explicit RunningServer(const ServerConfig& config) : config_(config) {}
+  ~RunningServer() override { Stop(); }
+
+  Status Open() {
+    file_system_ = MakePosixFileSystem();
+    metrics_ = MakeMetrics();
+    TRY(file_system_->CreateDirectories(config_.data_folder));
+    TRY(OpenStores());
+    TRY(OpenRouter());
+    TRY(OpenDoor());
+    health_.SetReady(true);
+    return {};
+  }
+
+  uint16_t port() const override { return http_->port(); }
+
+  void Stop() override {
+    if (stopped_.exchange(true)) {
+      return;
+    }
+    health_.SetReady(false);
+    health_.SetDraining(true);
+    if (http_ != nullptr) {
+      http_->Stop();
+    }
+    migrations_.reset();
+    executor_.reset();
+  }
+
+ private:
+  Status OpenStores() {
+    EmbeddedOptions options = config_.embedded;
+    options.folder = JoinPath(config_.data_folder, "store");
+    Stack& embedded = stacks_["embedded"];
+    embedded.store = TRY(OpenEmbeddedStore(options, *file_system_, clock_, *metrics_));
+    for (const auto& [name, address] : config_.stores) {
+      stacks_[name].store = MakeLazyStore(
+          name,
+          [this, target = address] {
+            return ConnectStore(target, {.connections = config_.pgvector_pool}, clock_, *metrics_);
+          },
+          kReconnectAfter, clock_);
+    }
+    for (auto& [name, stack] : stacks_) {
+      stack.resilient =
+          MakeResilientStore(name, *stack.store, config_.calls, clock_, random_, *metrics_);
+      stack.instrumented = MakeInstrumentedStore(name, *stack.resilient, *metrics_);
+      ResilientStore* resilient = stack.resilient.get();
+      named_.push_back({.name = name, .store = stack.instrumented.get(), .available = [resilient] {
+                          return resilient->breaker() != BreakerState::kOpen;
+                        }});
+      by_name_[name] = stack.instrumented.get();
+    }
+    return {};
+  }
+
+  Status OpenRouter() {
+    SqliteControlOptions options;
+    options.path = JoinPath(config_.data_folder, "roost.db");
+    control_ = TRY(OpenSqliteControlStore(options, *metrics_));
+    routes_ = std::make_unique<RouteTable>(config_.default_store);
+    coordinator_ = MakeLocalCoordinator(*routes_);
+    RoutedStoreOptions routed = config_.router;
+    routed.default_store = config_.default_store;
+    routed_ = std::make_unique<RoutedStore>(routed, named_, *routes_, *control_, random_, *metrics_);
+    TRY(routed_->LoadRoutes());
+    migrations_ = TRY(MakeMigrationService({}, {.routed = *routed_,
+                                                .routes = *routes_,
+                                                .coordinator = *coordinator_,
+                                                .control = *control_,
+                                                .clock = clock_,
+                                                .random = random_,
+                                                .metrics = *metrics_}));
+    health_.AddCheck("control store", HealthImpact::kNotReady,
+                     [this] { return control_->CheckHealth(); });
+    return {};
+  }
+
+  Status OpenDoor() {
+    executor_ = std::make_unique<Executor>(
+        Executor::Options{.name = "request",
+                          .max_threads = config_.max_concurrent_requests,
+                          .max_queue = config_.max_queued_requests});
+    gateway_ =
+        std::make_unique<Gateway>(config_.gateway, *routed_, *control_, clock_, *metrics_);
+    dependencies_ = std::make_unique<rest::RestDependencies>(
+        rest::RestDependencies{.gateway = *gateway_,
+                               .migrations = *migrations_,
+                               .stores = by_name_,
+                               .health = health_,
+                               .metrics = *metrics_,
+                               .version = Version()});
+    metrics_->GetGauge("roost_build_info", "Always 1; the labels tell the build.",
+                       {{"version", Version()}})
+        .Set(1);
+    table_ = std::make_unique<rest::RouteTable>(rest::MakeRoutes(*dependencies_, {}));
+    http_ = TRY(HttpServer::Start(
+        config_.server, [this](const HttpRequest& request) { return table_->Find(request); },
+        *executor_, *metrics_));
+    return {};
+  }
+
+  const ServerConfig config_;
+  SystemClock clock_;
+  SystemRandom random_;
+  HealthRegistry health_;
+  std::unique_ptr<FileSystem> file_system_;
+  std::unique_ptr<Metrics> metrics_;
+  std::map<std::string, Stack> stacks_;
+  std::vector<NamedStore> named_;
+  std::map<std::string, VectorStore*> by_name_;
+  std::unique_ptr<ControlStore> control_;
+  std::unique_ptr<RouteTable> routes_;
+  std::unique_ptr<ReplicaCoordinator> coordinator_;
+  std::unique_ptr<RoutedStore> routed_;
+  std::unique_ptr<MigrationService> migrations_;
+  std::unique_ptr<Gateway> gateway_;
+  std::unique_ptr<Executor> executor_;
+  std::unique_ptr<rest::RestDependencies> dependencies_;
+  std::unique_ptr<rest::RouteTable> table_;
+  std::unique_ptr<HttpServer> http_;
+  std::atomic<bool> stopped_{false};
+};
+
+}  // namespace
+
+std::string Version() { return ROOST_VERSION; }
+
+Result<std::unique_ptr<Server>> Server::Start(const ServerConfig& config) {
+  auto server = std::make_unique<RunningServer>(config);
+  TRY(server->Open());
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+int RunServer(const LoadedConfig& loaded) {
+  // Blocked in every thread from here on, so that only sigwait below sees them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  if (const Status log = InitLog(loaded.config.log); !log.ok()) {
+    std::cerr << "roost: " << log.error().message << '\n';
+    return 1;
+  }
+  const SteadyTime begin = std::chrono::steady_clock::now();
+  Result<std::unique_ptr<Server>> server = Server::Start(loaded.config);
+  if (!server.ok()) {
+    std::cerr << "roost: cannot start: " << server.error().message << '\n';
+    return 1;
+  }
+  const bool tls = !loaded.config.server.tls_certificate_file.empty();
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - begin);
+  LogInfo("Roost serves", {{"version", Version()},
+                           {"address", fmt::format("{}://{}:{}", tls ? "https" : "http",
+                                                   loaded.config.server.address, (*server)->port())},
+                           {"data", loaded.config.data_folder},
+                           {"started_in_ms", took.count()}});
+  int received = 0;
+  sigwait(&signals, &received);
+  LogInfo("stopping: requests in flight may end", {{"signal", received}});
+  // A second signal does what it does by default: ends the process.
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  (*server)->Stop();
+  server->reset();
+  LogInfo("stopped");
+  return 0;
+}
+
+}  // namespace roost

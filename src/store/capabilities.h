@@ -1,0 +1,38 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <set>
+#include <string>
+
+#include "store/types.h"
+
+namespace roost {
+
+/// What a store can do, filled at connect. Code asks this, never which store it talks to. The
+/// conformance suite tries everything that is claimed here.
+struct Capabilities {
+  std::string store;         ///< "embedded", "pgvector", …
+  std::string version;       ///< of the server, for people
+  std::set<DataType> types;  ///< fields and vectors it takes; kArray: of every scalar type in here
+  std::set<Metric> metrics;  ///< for float vectors
+  uint32_t max_dimension = 32'768;
+  uint32_t max_indexed_dimension = 32'768;  ///< above: exact search
+  uint32_t max_vectors_per_record = 16;
+  uint32_t max_top_k = 16'384;
+  uint32_t max_key_bytes = 65'535;
+  bool keyword_search = false;
+  bool dynamic_fields = false;
+  bool tenants = false;
+  bool fenced_writes = false;
+  bool null_bytes_in_strings = true;  ///< "\0" in strings and keys
+  bool zero_vector_with_cosine = false;
+  uint32_t write_batch_rows = 1'000;        ///< what it likes
+  uint64_t write_batch_bytes = 4u << 20;    ///< what it likes
+  uint64_t max_request_bytes = 64u << 20;   ///< what it takes
+  std::chrono::milliseconds visibility{0};  ///< how late an acknowledged write may show in search
+  std::chrono::milliseconds zombie_horizon{
+      1'000};  ///< how late a write of unknown outcome may land
+};
+
+}  // namespace roost

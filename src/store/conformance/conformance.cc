@@ -1,0 +1,83 @@
+#include "store/conformance/conformance.h"
+
+#include <iterator>
+
+#include <gtest/gtest-spi.h>
+#include <gtest/gtest.h>
+
+#include "store/conformance/trial.h"
+
+namespace roost {
+namespace conformance {
+namespace {
+
+Checks AllChecks() {
+  Checks all;
+  for (const auto& group :
+       {CollectionChecks, ScalarChecks, RowChecks, VectorChecks, WriteChecks, FenceChecks,
+        ConcurrencyChecks, ReadChecks, TenantChecks, FilterChecks, RandomFilterChecks, MetricChecks,
+        SearchChecks, TextChecks, ScanChecks, ContextChecks}) {
+    Checks checks = group();
+    std::move(checks.begin(), checks.end(), std::back_inserter(all));
+  }
+  return all;
+}
+
+class ConformanceTest : public testing::Test {
+ public:
+  ConformanceTest(ConformanceTarget target, Check check)
+      : target_(std::move(target)), check_(std::move(check)) {}
+
+  void TestBody() override {
+    Trial trial(target_, check_.name);
+    check_.run(trial);
+  }
+
+ private:
+  ConformanceTarget target_;
+  Check check_;
+};
+
+}  // namespace
+}  // namespace conformance
+
+void RegisterConformanceTests(ConformanceTarget target) {
+  for (const auto& check : conformance::AllChecks()) {
+    testing::RegisterTest((target.name + "Conformance").c_str(), check.name.c_str(), nullptr,
+                          nullptr, __FILE__, __LINE__, [target, check]() -> testing::Test* {
+                            return new conformance::ConformanceTest(target, check);
+                          });
+  }
+}
+
+std::vector<std::string> ConformanceTestNames() {
+  std::vector<std::string> names;
+  for (const auto& check : conformance::AllChecks()) {
+    names.push_back(check.name);
+  }
+  return names;
+}
+
+std::vector<std::string> RunConformanceTest(const std::string& test,
+                                            const ConformanceTarget& target) {
+  testing::TestPartResultArray results;
+  {
+    const testing::ScopedFakeTestPartResultReporter reporter(
+        testing::ScopedFakeTestPartResultReporter::INTERCEPT_ALL_THREADS, &results);
+    for (const auto& check : conformance::AllChecks()) {
+      if (check.name == test) {
+        conformance::Trial trial(target, check.name);
+        check.run(trial);
+      }
+    }
+  }
+  std::vector<std::string> failures;
+  for (int i = 0; i < results.size(); ++i) {
+    if (results.GetTestPartResult(i).failed()) {
+      failures.emplace_back(results.GetTestPartResult(i).message());
+    }
+  }
+  return failures;
+}
+
+}  // namespace roost

@@ -1,0 +1,119 @@
+#include <cmath>
+
+#include "store/conformance/trial.h"
+#include "store/vector_math.h"
+
+namespace roost::conformance {
+namespace {
+
+/// Worked by hand: a = [1, 2, 3, 4], b = [.5, −1, 2, .25], q = [2, 1, −1, 3].
+struct Worked {
+  Metric metric;
+  double a;
+  double b;
+};
+constexpr Worked kWorked[] = {{Metric::kL2, 4.358898943540674, 4.776243294681649},  // √19, √22.8125
+                              {Metric::kInnerProduct, -13, 1.25},
+                              {Metric::kCosine, 1 - 0.6128258770283412, 1 + 0.1400280084028009}};
+
+void WorkedDistances(Trial& trial, const Worked& worked) {
+  if (!trial.Claims(worked.metric)) {
+    return;
+  }
+  for (const char* index : {"FLAT", "HNSW"}) {
+    auto schema = trial.Plain(index);
+    schema.vectors[0].metric = worked.metric;
+    schema.vectors[0].index = index;
+    ASSERT_TRUE(trial.Create(schema));
+    trial.Upsert(schema.name, {PlainRecord(StringKey("b"), {0.5f, -1, 2, 0.25f}),
+                               PlainRecord(StringKey("a"), {1, 2, 3, 4})});
+    for (const bool exact : {true, false}) {
+      const auto hits = trial
+                            .Search({.collection = schema.name,
+                                     .vectors = {FloatVector({2, 1, -1, 3})},
+                                     .exact = exact})
+                            .at(0);
+      ASSERT_EQ(hits.size(), 2u) << index;
+      EXPECT_EQ(ToString(hits[0].record.key), "\"a\"");
+      EXPECT_NEAR(hits[0].distance, worked.a, 1e-5);
+      EXPECT_NEAR(hits[1].distance, worked.b, 1e-5);
+      for (const auto& hit : hits) {
+        EXPECT_NEAR(hit.score, ScoreOf(worked.metric, hit.distance), 1e-9);
+      }
+      EXPECT_GT(hits[0].score, hits[1].score) << "a higher score is better";
+    }
+  }
+}
+
+void BinaryMetrics(Trial& trial) {
+  if (!trial.Claims(DataType::kBinaryVector)) {
+    return;
+  }
+  const auto bits = [](std::initializer_list<int> bytes) {
+    Vector vector{.type = DataType::kBinaryVector, .bytes = {}};
+    for (const int byte : bytes) {
+      vector.bytes += static_cast<char>(byte);
+    }
+    return vector;
+  };
+  for (const Metric metric : {Metric::kHamming, Metric::kJaccard}) {
+    auto schema = trial.Plain(MetricName(metric));
+    schema.vectors[0] = {
+        .name = "v", .type = DataType::kBinaryVector, .dimension = 16, .metric = metric};
+    ASSERT_TRUE(trial.Create(schema));
+    std::vector<Record> rows(4);
+    const std::vector<Vector> vectors = {bits({0xF0, 0x01}), bits({0xFF, 0xFF}), bits({0, 0}),
+                                         bits({0x80, 0x01})};
+    for (size_t i = 0; i < rows.size(); ++i) {
+      rows[i].key = StringKey(std::to_string(i));
+      rows[i].vectors["v"] = vectors[i];
+    }
+    trial.Upsert(schema.name, rows);
+    const auto hits =
+        trial.Search({.collection = schema.name, .vectors = {vectors[0]}, .exact = true}).at(0);
+    const bool hamming = metric == Metric::kHamming;
+    const std::vector<std::string> order = {"\"0\"", "\"3\"", hamming ? "\"2\"" : "\"1\"",
+                                            hamming ? "\"1\"" : "\"2\""};
+    EXPECT_EQ(Keys(hits), order);
+    const std::vector<double> distances =
+        hamming ? std::vector<double>{0, 3, 5, 11} : std::vector<double>{0, 0.6, 1 - 5.0 / 16, 1};
+    ASSERT_EQ(hits.size(), distances.size());
+    for (size_t i = 0; i < hits.size(); ++i) {
+      EXPECT_NEAR(hits[i].distance, distances[i], 1e-6);
+      EXPECT_NEAR(hits[i].score, ScoreOf(metric, hits[i].distance), 1e-9);
+    }
+  }
+}
+
+void LargeAndSmallNumbers(Trial& trial) {
+  if (!trial.Claims(Metric::kCosine)) {
+    return;
+  }
+  auto schema = trial.Plain();
+  schema.vectors[0].metric = Metric::kCosine;
+  ASSERT_TRUE(trial.Create(schema));
+  trial.Upsert(schema.name, {PlainRecord(StringKey("large"), {1e15f, 2e15f, 0, 0}),
+                             PlainRecord(StringKey("small"), {1e-15f, -2e-15f, 0, 0})});
+  const auto hits =
+      trial
+          .Search(
+              {.collection = schema.name, .vectors = {FloatVector({1, 2, 0, 0})}, .exact = true})
+          .at(0);
+  ASSERT_EQ(hits.size(), 2u);
+  EXPECT_NEAR(hits[0].distance, 0, 1e-5);
+  EXPECT_NEAR(hits[1].distance, 1.6, 1e-5);
+}
+
+}  // namespace
+
+Checks MetricChecks() {
+  Checks checks = {{"BinaryMetrics", BinaryMetrics},
+                   {"LargeAndSmallNumbers", LargeAndSmallNumbers}};
+  for (const auto& worked : kWorked) {
+    checks.push_back({"WorkedDistances_" + std::string(MetricName(worked.metric)),
+                      [worked](Trial& trial) { WorkedDistances(trial, worked); }});
+  }
+  return checks;
+}
+
+}  // namespace roost::conformance

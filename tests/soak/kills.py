@@ -1,0 +1,331 @@
+#!/usr/bin/env python3
+"""SIGKILLs at random moments under mixed load: nothing acknowledged may be lost, nothing deleted may
+come back. First on the embedded store alone, then while a collection moves to PostgreSQL and back."""
+
+import argparse
+import http.client
+import json
+import pathlib
+import random
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.support.client import ApiError, Client, pack, unpack  # noqa: E402
+from tests.support.judge import DIMENSION, Judge, record_of, self_test  # noqa: E402
+from tests.support.processes import Postgres, Roost, free_port  # noqa: E402
+
+NAME = "things"
+COLLECTION = {"name": NAME,
+              "fields": [{"name": "version", "type": "INT64"}, {"name": "text", "type": "TEXT"}],
+              "vectors": [{"name": "embedding", "dimension": DIMENSION, "metric": "L2"}]}
+KEYS_A_WRITER = 400
+# Small segments, so that sealing, merging and index files are hit too.
+SMALL = ("--embedded.seal_rows", "1000")
+
+
+class Load:
+    """Writers with keys of their own, and a reader that checks what it sees. Runs through kills."""
+
+    def __init__(self, port, judge, writers=4, seed=0):
+        self.judge = judge
+        self.violations = []
+        self.reads = 0
+        self._port = port
+        self._stop = threading.Event()
+        self._rest = threading.Event()
+        self._resting = threading.Semaphore(0)
+        self._go = threading.Event()
+        self._go.set()
+        self._writers = writers
+        self._threads = [threading.Thread(target=self._write, args=(n, seed), daemon=True)
+                         for n in range(writers)]
+        self._threads.append(threading.Thread(target=self._read, args=(seed,), daemon=True))
+
+    def start(self):
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self):
+        self._stop.set()
+        self._go.set()
+        for thread in self._threads:
+            thread.join(60)
+
+    def rest(self):
+        """Returns when no writer has a write on its way."""
+        self._go.clear()
+        self._rest.set()
+        for _ in range(self._writers):
+            if not self._resting.acquire(timeout=90):
+                raise RuntimeError("a writer does not come to rest")
+
+    def go(self):
+        self._rest.clear()
+        self._go.set()
+
+    def _pause(self):
+        if self._rest.is_set():
+            self._resting.release()
+            self._go.wait()
+
+    def _write(self, number, seed):
+        chooser = random.Random(seed * 1000 + number)
+        client = Client(self._port, timeout=20)
+        while not self._stop.is_set():
+            self._pause()
+            keys = [f"w{number}-{chooser.randrange(KEYS_A_WRITER):04d}"
+                    for _ in range(chooser.choice((1, 1, 3, 10, 30)))]
+            keys = list(dict.fromkeys(keys))
+            delete = chooser.random() < 0.25
+            versions = self.judge.intend(keys, delete)
+            try:
+                if delete:
+                    result = client.delete(NAME, keys)
+                else:
+                    rows = [record_of(key, version) for key, version in versions.items()]
+                    result = client.upsert(
+                        NAME, [{**row, "embedding": pack(row["embedding"])} for row in rows])
+                self._settle(versions, result["errors"])
+            except ApiError as error:
+                # Definite refusals are told apart from unknown outcomes by their codes.
+                if error.status in (400, 404, 409, 429) or error.code == "RESOURCE_EXHAUSTED":
+                    self.judge.refuse(versions)
+                else:
+                    self.judge.give_up(versions)
+                self._stop.wait(0.02)
+            except (OSError, http.client.HTTPException, ValueError):
+                self.judge.give_up(versions)
+                self._stop.wait(0.02)
+        client.close()
+
+    def _settle(self, versions, errors):
+        failed = {list(versions)[error["row"]] for error in errors}
+        self.judge.acknowledge({k: v for k, v in versions.items() if k not in failed})
+        self.judge.give_up({k: v for k, v in versions.items() if k in failed})
+
+    def _read(self, seed):
+        chooser = random.Random(seed * 1000 + 999)
+        client = Client(self._port, timeout=20)
+        while not self._stop.is_set():
+            key = f"w{chooser.randrange(self._writers)}-{chooser.randrange(KEYS_A_WRITER):04d}"
+            try:
+                before = self.judge.allowed(key)
+                record = client.post(f"/v1/collections/{NAME}/get",
+                                     {"ids": [key], "vectors": True})["records"][0]
+                after = self.judge.allowed(key)
+                # What was allowed before or after, or came in between, is right.
+                version = record["version"] if record else None
+                if before == after and version not in after:
+                    self.violations.append(f"{key}: read version {version}, allowed {after}")
+                client.search(NAME, vector=pack(record_of(key, 1)["embedding"]), top_k=5)
+                self.reads += 1
+            except (OSError, http.client.HTTPException, ApiError, ValueError):
+                self._stop.wait(0.02)
+        client.close()
+
+
+def read_all(client):
+    found = {}
+    for record in client.export(NAME):
+        if record["id"] in found:
+            raise AssertionError(f"{record['id']} is there twice")
+        found[record["id"]] = {**record, "embedding": unpack(record["embedding"])}
+    return found
+
+
+def read_postgres(postgres, path):
+    table = postgres.psql(f"select table_name from roost_collections where name = '{NAME}'").strip()
+    postgres.copy_out(f'select "_key", version, text, embedding::text from "{table}" '
+                      'where not "_deleted"', path)
+    found = {}
+    for line in open(path, encoding="utf-8"):
+        key, version, text, vector = line.rstrip("\n").split("\t")
+        found[key] = {"version": int(version), "text": text,
+                      "embedding": unpack([float(x) for x in vector[1:-1].split(",")])}
+    return found
+
+
+class Trial:
+    """Counts over all kills, and the violations found."""
+
+    def __init__(self, say):
+        self.violations = []
+        self.restart_ms = []
+        self.say = say
+
+    def judge(self, where, violations):
+        for violation in violations[:5]:
+            self.say(f"VIOLATION {where}: {violation}")
+        self.violations += violations
+
+
+def kill_and_restart(roost, chooser, trial, longest=0.6):
+    time.sleep(chooser.random() * longest)
+    roost.kill()
+    begin = time.monotonic()
+    roost.start()
+    trial.restart_ms.append((time.monotonic() - begin) * 1000)
+
+
+def kills_embedded(options, folder, kills, trial):
+    judge = Judge()
+    chooser = random.Random(options.seed)
+    with Roost(options.roost, folder / "embedded", options=SMALL) as roost:
+        roost.client().post("/v1/collections", COLLECTION)
+        load = Load(roost.port, judge, seed=options.seed)
+        load.start()
+        for number in range(1, kills + 1):
+            kill_and_restart(roost, chooser, trial)
+            if number % 2 == 0:
+                load.rest()
+                trial.judge(f"kill {number}", judge.check(read_all(roost.client())))
+                load.go()
+            if number % 20 == 0:
+                trial.say(f"embedded store: {number} kills, {judge.acknowledged:,} acknowledged changes, "
+                          f"{judge.unknown:,} in doubt, {len(trial.violations)} violations")
+        load.rest()
+        found = read_all(roost.client())
+        trial.judge("at the end", judge.check(found) + load.violations)
+        unnoticed = self_test(judge, found) if not trial.violations else []
+        load.stop()
+        roost.stop()
+    return judge, load, unnoticed
+
+
+class Mover:
+    """Keeps the collection moving there and back, whatever is killed meanwhile."""
+
+    def __init__(self, roost):
+        self.roost = roost
+        self.move = None
+        self.cycles = 0
+        self.states = set()
+
+    def step(self):
+        """Looks once and does what is next; returns the state."""
+        client = self.roost.client(timeout=20)
+        try:
+            if self.move is None:
+                self.move = self._create(client)
+            move = client.get(f"/v1/migrations/{self.move}")
+            self.states.add(move["state"])
+            if move["state"] == "REVERSED" and not move["command"]:
+                client.post(f"/v1/migrations/{self.move}/rollback")
+                self.cycles += 1
+            elif move["state"] in ("RAMP", "SHADOW") and self.cycles and not move["command"] and \
+                    self._rolled_back(move):
+                client.post(f"/v1/migrations/{self.move}/abort")
+            elif move["final"]:
+                self.move = None
+            return move
+        except (OSError, http.client.HTTPException, ApiError):
+            return {"state": "", "final": False}
+        finally:
+            client.close()
+
+    def _rolled_back(self, move):
+        return move["counts"]["last_fence_ms"] > 0 and move["read_percent_target"] == 0
+
+    def _create(self, client):
+        active = [m for m in client.get("/v1/migrations")["migrations"] if not m["final"]]
+        if active:
+            return active[0]["id"]
+        return client.post("/v1/migrations", {
+            "collection": NAME, "target": "postgres", "automatic": True,
+            "allow_existing_target": True,
+            "policy": {"chunk_rows": 100, "ramp_hold_ms": 50, "shadow_hold_ms": 50,
+                       "ramp_percents": [10, 100], "fence_retry_ms": 200}})["id"]
+
+
+def level(mover, timeout=90):
+    """Waits until both stores hold the same; None when there is no such state to wait for."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        move = mover.step()
+        counts = move.get("counts")
+        if move["state"] in ("MIRROR", "VERIFY", "SHADOW", "RAMP", "REVERSED") and \
+                counts["dirty"] == 0 and counts["inflight"] == 0 and \
+                counts["chunks_closed"] == counts["chunks"]:
+            return move["state"]
+        time.sleep(0.05)
+    raise RuntimeError(f"the stores do not get level: {json.dumps(mover.step())}")
+
+
+def kills_moving(options, folder, kills, trial):
+    judge = Judge()
+    chooser = random.Random(options.seed + 1)
+    port = free_port()
+    uri = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    with Postgres(folder / "postgres", port) as postgres, \
+            Roost(options.roost, folder / "moving", {"postgres": uri}, SMALL) as roost:
+        roost.client().post("/v1/collections", COLLECTION)
+        load = Load(roost.port, judge, seed=options.seed + 1)
+        load.start()
+        mover = Mover(roost)
+        for number in range(1, kills + 1):
+            end = time.monotonic() + chooser.random() * 2.0
+            while time.monotonic() < end:
+                mover.step()
+                time.sleep(0.03)
+            kill_and_restart(roost, chooser, trial, longest=0.1)
+            if number % 4 == 0:
+                load.rest()
+                trial.judge(f"kill {number} while moving", judge.check(read_all(roost.client())))
+                load.go()
+            if number % 10 == 0:
+                trial.say(f"moving: {number} kills, {mover.cycles} times there and back, "
+                          f"{judge.acknowledged:,} acknowledged changes, "
+                          f"{len(trial.violations)} violations")
+        load.rest()
+        state = level(mover)
+        trial.judge("at the end, by REST", judge.check(read_all(roost.client())) + load.violations)
+        trial.judge(f"at the end ({state}), by psql",
+                    judge.check(read_postgres(postgres, folder / "dump.tsv")))
+        load.stop()
+        roost.stop()
+    return judge, mover
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--roost", default="build/release/bin/roost")
+    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the kills")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    embedded, moving = (20, 10) if options.quick else (200, 100)
+    trial = Trial(lambda text: print(text, flush=True))
+    with tempfile.TemporaryDirectory(prefix="roost-kills-") as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        judge, load, unnoticed = kills_embedded(options, folder, embedded, trial)
+        moved, mover = kills_moving(options, folder, moving, trial)
+    figures = {
+        "kills_embedded": embedded, "kills_moving": moving,
+        "violations": len(trial.violations),
+        "acknowledged": judge.acknowledged + moved.acknowledged,
+        "in_doubt": judge.unknown + moved.unknown,
+        "checked_reads": load.reads,
+        "moves_there_and_back": mover.cycles,
+        "states_seen": sorted(mover.states - {""}),
+        "restart_ms_max": round(max(trial.restart_ms)),
+        "planted_faults_unnoticed": unnoticed,
+    }
+    goals = {"violations": 0, "planted_faults_unnoticed": [], "moves_there_and_back": 1}
+    passed = (not trial.violations and not unnoticed and mover.cycles >= 1 and
+              figures["acknowledged"] > 0)
+    print(json.dumps(figures, indent=2))
+    print("kills: passed" if passed else "kills: FAILED")
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps(
+            {"name": "kills", "pass": passed, "figures": figures, "goals": goals}, indent=2) + "\n")
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
