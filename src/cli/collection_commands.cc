@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/infer_schema.h"
 #include "cli/records_view.h"
+#include "cli/transfer.h"
 #include "store/schema_json.h"
 
 namespace roost {
@@ -61,27 +62,10 @@ Result<ExitStatus> ListCollections(Session& session, const CollectionOptions& op
   return PrintNames(session, "/v1/collections" + query, "collections");
 }
 
-// A schema as people or `collections describe --json` write it: what describes the present state
-// is left out.
-Result<CollectionSchema> ReadSchema(const std::string& path, const std::string& name) {
-  const std::string text = TRY(MakePosixFileSystem()->ReadAll(path == "-" ? "/dev/stdin" : path));
-  bj::error_code error;
-  bj::value document = bj::parse(text, error);
-  if (error || !document.is_object()) {
-    return InvalidArgument(path + ": not a JSON object");
-  }
-  for (const char* state : {"store", "estimated_count", "bytes_on_disk", "index_ready"}) {
-    document.get_object().erase(state);
-  }
-  if (!name.empty()) {
-    document.get_object()["name"] = name;
-  }
-  Result<CollectionSchema> schema = SchemaFromJson(bj::serialize(document));
-  return schema.ok() ? std::move(schema) : Result<CollectionSchema>(schema.error().Within(path));
-}
-
 Result<ExitStatus> CreateCollection(Session& session, const CollectionOptions& options) {
-  const CollectionSchema schema = TRY(ReadSchema(options.file, options.name));
+  const std::string path = options.file == "-" ? "/dev/stdin" : options.file;
+  const std::string text = TRY(MakePosixFileSystem()->ReadAll(path));
+  const CollectionSchema schema = TRY(ReadSchemaText(text, options.name));
   const std::string query =
       options.store.empty() ? std::string() : "?store=" + PercentEncode(options.store);
   const std::string reply =
