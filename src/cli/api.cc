@@ -1,6 +1,7 @@
 #include "cli/api.h"
 
 #include <algorithm>
+
 #include <boost/json.hpp>
 
 #include "base/strings.h"
@@ -87,8 +88,8 @@ struct Api::Outcome {
 Api::Api(Options options, Clock& clock)
     : options_(Tidy(std::move(options))),
       clock_(clock),
-      client_({.hint = "is `roost serve` running there? (--url or ROOST_URL names another place)"}) {
-}
+      client_(
+          {.hint = "is `roost serve` running there? (--url or ROOST_URL names another place)"}) {}
 
 Api::Outcome Api::Once(const std::string& method, const std::string& path,
                        const std::string& body) {

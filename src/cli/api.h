@@ -17,8 +17,8 @@ class Api {
  public:
   struct Options {
     std::string url;
-    std::chrono::milliseconds timeout{60'000};  ///< of one request
-    uint32_t attempts = 10;                     ///< of a patient call
+    std::chrono::milliseconds timeout{60'000};       ///< of one request
+    uint32_t attempts = 10;                          ///< of a patient call
     std::chrono::milliseconds longest_wait{10'000};  ///< between two of them
   };
 

@@ -1,8 +1,9 @@
 #include "cli/cli.h"
 
-#include <CLI/CLI.hpp>
 #include <iostream>
 #include <sstream>
+
+#include <CLI/CLI.hpp>
 
 #include "base/strings.h"
 #include "cli/commands.h"
@@ -16,12 +17,13 @@ constexpr const char* kSummary = "one front door to vector stores";
 
 void AddGlobalOptions(CLI::App& app, Session& session) {
   GlobalOptions& options = session.options;
-  app.add_option("--url", options.url, "Address of the server; else ROOST_URL (" + options.url + ")")
+  app.add_option("--url", options.url,
+                 "Address of the server; else ROOST_URL (" + options.url + ")")
       ->type_name("URL")
       ->envname("ROOST_URL");
   AddChoice(app, "--output", options.output, "table|json", "How results are shown");
-  app.add_flag_callback("--json", [&options] { options.output = "json"; },
-                        "The same as --output json");
+  app.add_flag_callback(
+      "--json", [&options] { options.output = "json"; }, "The same as --output json");
   app.add_option("--timeout", options.timeout_seconds, "How long one request may take (60)")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.001, 86'400.0).description(""));

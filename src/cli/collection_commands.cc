@@ -1,7 +1,6 @@
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
+#include <fmt/format.h>
 
 #include "base/file_system.h"
 #include "base/json.h"
@@ -93,7 +92,8 @@ void PrintDescription(Session& session, const bj::value& document) {
   for (const bj::value& field : document.at("fields").as_array()) {
     const std::string element = TextMember(field, "element_type");
     table.AddRow({TextMember(field, "name"),
-                  TextMember(field, "type") + (element.empty() ? "" : " of " + element), "", "", ""});
+                  TextMember(field, "type") + (element.empty() ? "" : " of " + element), "", "",
+                  ""});
   }
   for (const bj::value& vector : document.at("vectors").as_array()) {
     table.AddRow({TextMember(vector, "name"), TextMember(vector, "type"),
@@ -159,8 +159,7 @@ Result<ExitStatus> ListStores(Session& session, const CollectionOptions&) {
       const bj::value* healthy = store.get_object().if_contains("healthy");
       const bool well = healthy != nullptr && healthy->is_bool() && healthy->get_bool();
       table.AddRow({TextMember(store, "name"), TextMember(store, "kind"),
-                    TextMember(store, "version"), well ? "yes" : "no",
-                    TextMember(store, "error")});
+                    TextMember(store, "version"), well ? "yes" : "no", TextMember(store, "error")});
     }
   }
   session.Print(table);
@@ -175,18 +174,18 @@ void AddName(CLI::App* command, const OptionsPtr& options, const std::string& wh
 
 void AddCollectionCommands(CLI::App& app, Session& session) {
   auto options = std::make_shared<CollectionOptions>();
-  CLI::App* collections = AddCommand(app, "collections", "List, make, describe and drop collections",
-                                     "roost collections list");
+  CLI::App* collections = AddCommand(
+      app, "collections", "List, make, describe and drop collections", "roost collections list");
   collections->require_subcommand(1);
   AddVerb(*collections, session, options, "list", "Print the names of the collections",
           "roost collections list --database shop", ListCollections)
       ->add_option("--database", options->database, "Only those of this database")
       ->type_name("NAME");
-  CLI::App* create = AddVerb(*collections, session, options, "create",
-                             "Make a collection from a schema in JSON",
-                             "roost collections describe books --json > schema.json\n"
-                             "roost collections create books2 --schema schema.json",
-                             CreateCollection);
+  CLI::App* create =
+      AddVerb(*collections, session, options, "create", "Make a collection from a schema in JSON",
+              "roost collections describe books --json > schema.json\n"
+              "roost collections create books2 --schema schema.json",
+              CreateCollection);
   create->add_option("NAME", options->name, "Its name; else the schema's own")->type_name("");
   create->add_option("--schema", options->file, "The schema, - for standard input")
       ->type_name("FILE")
@@ -196,14 +195,14 @@ void AddCollectionCommands(CLI::App& app, Session& session) {
   AddName(AddVerb(*collections, session, options, "describe", "Print schema, store and size",
                   "roost collections describe books", DescribeCollection),
           options, "The collection");
-  CLI::App* drop = AddVerb(*collections, session, options, "drop",
-                           "Drop a collection with its records",
-                           "roost collections drop books --yes", DropCollection);
+  CLI::App* drop =
+      AddVerb(*collections, session, options, "drop", "Drop a collection with its records",
+              "roost collections drop books --yes", DropCollection);
   AddName(drop, options, "The collection");
   drop->add_flag("-y,--yes", options->yes, "Do not ask");
 
-  CLI::App* databases = AddCommand(app, "databases", "List, make and drop databases",
-                                   "roost databases create shop");
+  CLI::App* databases =
+      AddCommand(app, "databases", "List, make and drop databases", "roost databases create shop");
   databases->require_subcommand(1);
   AddVerb(*databases, session, options, "list", "Print the names of the databases",
           "roost databases list", ListDatabases);

@@ -37,7 +37,8 @@ struct CommandPath {
 };
 std::vector<CommandPath> AllCommands(const CommandNode& root);
 
-/// The script that completes the command line in a shell: "bash", "zsh" or "fish"; empty for others.
+/// The script that completes the command line in a shell: "bash", "zsh" or "fish"; empty for
+/// others.
 std::string CompletionScript(const CommandNode& root, std::string_view shell);
 
 /// The page of section 1, as roff.

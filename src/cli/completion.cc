@@ -1,7 +1,7 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-
-#include <algorithm>
 
 #include "base/strings.h"
 #include "cli/command_tree.h"
@@ -44,15 +44,15 @@ std::string BashValues(const OptionNode& option) {
   if (option.TakesFile()) {
     return "compopt -o filenames; COMPREPLY=($(compgen -f -- \"$word\"))";
   }
-  return option.TakesFolder()
-             ? "compopt -o filenames; COMPREPLY=($(compgen -d -- \"$word\"))"
-             : "COMPREPLY=()";
+  return option.TakesFolder() ? "compopt -o filenames; COMPREPLY=($(compgen -d -- \"$word\"))"
+                              : "COMPREPLY=()";
 }
 
 // The words of the command line that are commands, as far as they lead down the tree.
 std::string BashPath(const CommandNode& root) {
-  std::string out = "  local path=roost at\n  for ((at = 1; at < COMP_CWORD; ++at)); do\n"
-                    "    case \"$path ${COMP_WORDS[at]}\" in\n";
+  std::string out =
+      "  local path=roost at\n  for ((at = 1; at < COMP_CWORD; ++at)); do\n"
+      "    case \"$path ${COMP_WORDS[at]}\" in\n";
   std::vector<std::string> paths;
   for (const CommandPath& command : AllCommands(root)) {
     if (command.node != &root) {
@@ -71,8 +71,8 @@ std::string BashScript(const CommandNode& root) {
   out += "  case \"$path $before\" in\n";
   std::string words;
   for (const auto& [path, node] : AllCommands(root)) {
-    const std::vector<std::string> global = node == &root ? std::vector<std::string>()
-                                                          : OptionNames(root);
+    const std::vector<std::string> global =
+        node == &root ? std::vector<std::string>() : OptionNames(root);
     const auto add = [&](const OptionNode& option) {
       if (option.flag()) {
         return;
@@ -94,9 +94,8 @@ std::string BashScript(const CommandNode& root) {
       all.insert(all.end(), choices.begin(), choices.end());
       files = argument.TakesFile() ? " -f" : files;
     }
-    const std::string options =
-        fmt::format("{}{}{}", fmt::join(OptionNames(*node), " "), global.empty() ? "" : " ",
-                    fmt::join(global, " "));
+    const std::string options = fmt::format("{}{}{}", fmt::join(OptionNames(*node), " "),
+                                            global.empty() ? "" : " ", fmt::join(global, " "));
     words += fmt::format(
         "    '{}')\n      if [[ $word == -* ]]; then\n"
         "        COMPREPLY=($(compgen -W '{}' -- \"$word\"))\n      else\n"
@@ -200,8 +199,9 @@ std::string FishScript(const CommandNode& root) {
       out += " " + Quoted(command.path.substr(root.name.size()));
     }
   }
-  out += "\n        set path \"$path $word\"\n    end\n  end\n"
-         "  test \"$path\" = \"$argv[1]\"\nend\ncomplete -c roost -f\n";
+  out +=
+      "\n        set path \"$path $word\"\n    end\n  end\n"
+      "  test \"$path\" = \"$argv[1]\"\nend\ncomplete -c roost -f\n";
   for (const OptionNode& option : root.options) {
     out += FishOption("true", option);
   }
@@ -214,8 +214,8 @@ std::string FishScript(const CommandNode& root) {
     for (const OptionNode& argument : node->arguments) {
       const std::vector<std::string> choices = argument.Choices();
       if (!choices.empty()) {
-        out += fmt::format("complete -c roost -n {} -a '{}'\n", Quoted(at),
-                           fmt::join(choices, " "));
+        out +=
+            fmt::format("complete -c roost -n {} -a '{}'\n", Quoted(at), fmt::join(choices, " "));
       } else if (argument.TakesFile()) {
         out += fmt::format("complete -c roost -n {} -F\n", Quoted(at));
       }

@@ -1,10 +1,10 @@
 #include "cli/infer_schema.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <boost/json.hpp>
 #include <vector>
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
 
 namespace roost {
 
@@ -167,7 +167,8 @@ Status SetKey(const Fields& fields, CollectionSchema& schema) {
     }
     return InvalidArgument(
         fmt::format("the records have no field \"{}\" for the key; name it with --key (there are: "
-                    "{})", schema.key_field, names));
+                    "{})",
+                    schema.key_field, names));
   }
   if (key->whole != key->values() && key->texts != key->values()) {
     return InvalidArgument(fmt::format(
@@ -186,7 +187,8 @@ Status AddVector(const std::string& name, DataType type, const Seen& seen, Metri
   if (type != DataType::kSparseVector) {
     if (seen.number_arrays == 0 || seen.shortest != seen.longest) {
       return InvalidArgument(fmt::format(
-          "the dimension of \"{}\" cannot be told: its vectors must be arrays of one length", name));
+          "the dimension of \"{}\" cannot be told: its vectors must be arrays of one length",
+          name));
     }
     vector.dimension = static_cast<uint32_t>(seen.longest);
   }
@@ -254,9 +256,8 @@ Result<CollectionSchema> InferSchema(std::span<const SourceRow> rows, const Infe
 }
 
 std::string DescribeSchema(const CollectionSchema& schema) {
-  std::string out =
-      fmt::format("collection {}: key {} {}", schema.name, schema.key_field,
-                  schema.key_type == KeyType::kInt64 ? "INT64" : "VARCHAR");
+  std::string out = fmt::format("collection {}: key {} {}", schema.name, schema.key_field,
+                                schema.key_type == KeyType::kInt64 ? "INT64" : "VARCHAR");
   if (schema.multi_tenant()) {
     out += fmt::format("; tenants by {}", schema.tenant_field);
   }

@@ -16,15 +16,15 @@ struct InferOptions {
   std::string key_field;     ///< empty: "id"
   std::string tenant_field;  ///< empty: none
   bool dynamic = false;
-  Metric metric = Metric::kCosine;          ///< of vectors whose metric nothing tells
-  std::map<std::string, DataType> types;    ///< what the user says, before anything else
-  std::optional<CollectionSchema> known;    ///< what the file says
+  Metric metric = Metric::kCosine;        ///< of vectors whose metric nothing tells
+  std::map<std::string, DataType> types;  ///< what the user says, before anything else
+  std::optional<CollectionSchema> known;  ///< what the file says
 };
 
 /// A collection's schema from its first records: whole numbers are INT64, others DOUBLE, texts
-/// VARCHAR, arrays of numbers of one length that are not all whole FLOAT_VECTOR, other arrays of one
-/// kind ARRAY, {"indices", "values"} SPARSE_VECTOR, everything else JSON. kInvalidArgument when the
-/// key is missing or two records contradict each other.
+/// VARCHAR, arrays of numbers of one length that are not all whole FLOAT_VECTOR, other arrays of
+/// one kind ARRAY, {"indices", "values"} SPARSE_VECTOR, everything else JSON. kInvalidArgument when
+/// the key is missing or two records contradict each other.
 Result<CollectionSchema> InferSchema(std::span<const SourceRow> rows, const InferOptions& options);
 
 /// "collection books: key id INT64; title VARCHAR; embedding FLOAT_VECTOR(384, COSINE)".

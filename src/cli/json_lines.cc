@@ -1,11 +1,11 @@
+#include <cerrno>
+#include <cstring>
+
 #include <fmt/format.h>
 #include <simdjson.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "base/strings.h"
 #include "cli/row_source.h"
@@ -44,7 +44,8 @@ class JsonLines final : public RowSource {
   std::string_view unit() const override { return "line"; }
   double fraction() const override {
     const z_off_t offset = gzoffset(file_);
-    return bytes_ == 0 || offset < 0 ? 0 : static_cast<double>(offset) / static_cast<double>(bytes_);
+    return bytes_ == 0 || offset < 0 ? 0
+                                     : static_cast<double>(offset) / static_cast<double>(bytes_);
   }
 
  private:
@@ -121,7 +122,7 @@ class JsonLines final : public RowSource {
 }  // namespace
 
 Result<std::unique_ptr<RowSource>> OpenJsonLines(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   const bool standard_input = path == "-";
   if (!standard_input && ::stat(path.c_str(), &status) != 0) {
     return NotFound(fmt::format("{}: {}", path, std::strerror(errno)));

@@ -1,8 +1,7 @@
 #include "cli/loader.h"
 
-#include <fmt/format.h>
-
 #include <boost/json.hpp>
+#include <fmt/format.h>
 
 namespace roost {
 

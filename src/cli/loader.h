@@ -28,7 +28,7 @@ struct LoaderOptions {
 
 /// What became of the rows. Written by the senders, read by whoever shows progress.
 struct LoaderCounts {
-  uint64_t rows = 0;     ///< taken from the source
+  uint64_t rows = 0;  ///< taken from the source
   uint64_t written = 0;
   uint64_t refused = 0;
 };

@@ -1,12 +1,12 @@
 #include "cli/move_view.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
-#include <boost/json.hpp>
 #include <cmath>
 #include <optional>
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
 
 #include "base/strings.h"
 #include "cli/progress.h"
@@ -18,8 +18,8 @@ namespace bj = boost::json;
 
 namespace {
 
-constexpr std::array<std::string_view, 10> kStates = {"PLANNED", "CAPTURE", "COPY",  "MIRROR",
-                                                      "VERIFY",  "SHADOW",  "RAMP",  "FENCE",
+constexpr std::array<std::string_view, 10> kStates = {"PLANNED",  "CAPTURE", "COPY", "MIRROR",
+                                                      "VERIFY",   "SHADOW",  "RAMP", "FENCE",
                                                       "SWITCHED", "REVERSED"};
 
 size_t Place(std::string_view state) {
@@ -27,7 +27,8 @@ size_t Place(std::string_view state) {
 }
 
 bool Flag(const bj::value& move, std::string_view name) {
-  const bj::value* member = move.get_object().if_contains(bj::string_view(name.data(), name.size()));
+  const bj::value* member =
+      move.get_object().if_contains(bj::string_view(name.data(), name.size()));
   return member != nullptr && member->is_bool() && member->get_bool();
 }
 
@@ -176,9 +177,8 @@ Table MovesTable(const bj::array& moves) {
   for (const bj::value& move : moves) {
     const std::string trouble = TextMember(move, "last_error");
     table.AddRow({TextMember(move, "id"), TextMember(move, "collection"),
-                  TextMember(move, "source"), TextMember(move, "target"),
-                  TextMember(move, "state"), TextMember(move, "goal"),
-                  Flag(move, "verified") ? "yes" : "no",
+                  TextMember(move, "source"), TextMember(move, "target"), TextMember(move, "state"),
+                  TextMember(move, "goal"), Flag(move, "verified") ? "yes" : "no",
                   trouble.empty() ? TextMember(move, "waiting_for") : trouble});
   }
   return table;

@@ -1,8 +1,9 @@
 #pragma once
 
-#include <boost/json/fwd.hpp>
 #include <string>
 #include <vector>
+
+#include <boost/json/fwd.hpp>
 
 #include "cli/table.h"
 

@@ -1,12 +1,12 @@
 #include "cli/npy.h"
 
-#include <fmt/format.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "base/json.h"
 #include "base/strings.h"
@@ -60,8 +60,10 @@ Status ReadShape(std::string_view shape, NpyHeader& header) {
     }
   }
   if (sizes.empty() || sizes.size() > 2) {
-    return InvalidArgument(fmt::format("an array of {} dimensions; one row a record is needed, so "
-                                       "at most 2", sizes.size()));
+    return InvalidArgument(
+        fmt::format("an array of {} dimensions; one row a record is needed, so "
+                    "at most 2",
+                    sizes.size()));
   }
   header.rows = sizes[0];
   header.columns = sizes.size() == 2 ? sizes[1] : 1;
@@ -135,9 +137,8 @@ std::string MakeNpyHeader(const NpyHeader& header) {
   for (const TypeName& known : kTypes) {
     descr = known.type == header.type ? known.descr : descr;
   }
-  std::string text =
-      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}, {}), }}", descr,
-                  header.rows, header.columns);
+  std::string text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}, {}), }}",
+                                 descr, header.rows, header.columns);
   text.resize(kHeaderBytes - 10 - 1, ' ');
   text.push_back('\n');
   std::string out(kMagic);
@@ -159,7 +160,7 @@ Result<NpyReader> NpyReader::Open(const std::string& path) {
     return header.error().Within(path);
   }
   reader.header_ = *header;
-  struct stat status {};
+  struct stat status{};
   if (::fstat(::fileno(reader.file_.get()), &status) != 0) {
     return Unavailable(fmt::format("{}: {}", path, std::strerror(errno)));
   }

@@ -69,8 +69,8 @@ class NpyRows final : public RowSource {
     }
     SourceRow out{.json = "{", .error = {}, .number = ++number_};
     AppendJsonString(out.json, key_field_);
-    out.json += string_keys_ ? fmt::format(R"(:"{}",)", number_ - 1)
-                             : fmt::format(":{},", number_ - 1);
+    out.json +=
+        string_keys_ ? fmt::format(R"(:"{}",)", number_ - 1) : fmt::format(":{},", number_ - 1);
     AppendJsonString(out.json, vector_field_);
     out.json.push_back(':');
     text_.Append(out.json, row);

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <arrow/api.h>
-#include <simdjson.h>
-
 #include <memory>
 #include <string_view>
+
+#include <arrow/api.h>
+#include <simdjson.h>
 
 #include "base/result.h"
 #include "store/types.h"

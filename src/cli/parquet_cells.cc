@@ -123,14 +123,13 @@ Status AppendComposite(std::string& out, const arrow::Array& column, int64_t row
       return AppendCell(out, *coded.dictionary(), coded.GetValueIndex(row), base64);
     }
     default:
-      return Unimplemented(fmt::format("columns of type {} are not supported",
-                                       column.type()->ToString()));
+      return Unimplemented(
+          fmt::format("columns of type {} are not supported", column.type()->ToString()));
   }
 }
 
 bool IsDenseElement(arrow::Type::type type) {
-  return type == arrow::Type::FLOAT || type == arrow::Type::HALF_FLOAT ||
-         type == arrow::Type::INT8;
+  return type == arrow::Type::FLOAT || type == arrow::Type::HALF_FLOAT || type == arrow::Type::INT8;
 }
 
 }  // namespace

@@ -1,17 +1,17 @@
 #pragma once
 
-#include <arrow/api.h>
-
 #include <set>
 #include <string>
+
+#include <arrow/api.h>
 
 #include "base/result.h"
 #include "store/types.h"
 
 namespace roost {
 
-/// One cell as JSON: numbers, texts, lists, structs (objects); timestamps and dates in microseconds;
-/// binary values as base64. `base64`: a list of numbers as base64 of its elements.
+/// One cell as JSON: numbers, texts, lists, structs (objects); timestamps and dates in
+/// microseconds; binary values as base64. `base64`: a list of numbers as base64 of its elements.
 Status AppendCell(std::string& out, const arrow::Array& column, int64_t row, bool base64);
 
 /// Adds what a column's type tells to `schema`; nothing where JSON tells as much.

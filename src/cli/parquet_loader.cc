@@ -1,9 +1,9 @@
+#include <climits>
+#include <cstdlib>
+
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <unistd.h>
-
-#include <climits>
-#include <cstdlib>
 
 #include "base/file_system.h"
 #include "base/strings.h"
@@ -52,7 +52,8 @@ Result<const ParquetModule*> Open() {
   }
   return Unimplemented(fmt::format(
       "this Roost cannot read or write Parquet: {}. It is built when the Python that CMake finds "
-      "(ROOST_PYTHON) has pyarrow 20; or use JSON lines", why));
+      "(ROOST_PYTHON) has pyarrow 20; or use JSON lines",
+      why));
 }
 
 class ParquetRows final : public RowSource {

@@ -37,12 +37,12 @@ class Reader final : public ParquetReader {
         status = reader_->GetRecordBatchReader(&batches_);
       }
       if (!status.ok()) {
-        return InvalidArgument(fmt::format("{}: not a readable Parquet file: {}", path,
-                                           status.message()));
+        return InvalidArgument(
+            fmt::format("{}: not a readable Parquet file: {}", path, status.message()));
       }
     } catch (const std::exception& error) {
-      return InvalidArgument(fmt::format("{}: not a readable Parquet file: {}", path,
-                                         error.what()));
+      return InvalidArgument(
+          fmt::format("{}: not a readable Parquet file: {}", path, error.what()));
     }
     return {};
   }
@@ -143,7 +143,7 @@ class Reader final : public ParquetReader {
 }  // namespace
 
 Result<std::unique_ptr<ParquetReader>> OpenParquetFile(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
     return NotFound(fmt::format("{}: {}", path, std::strerror(errno)));
   }

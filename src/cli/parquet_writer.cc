@@ -1,10 +1,10 @@
+#include <charconv>
+
 #include <arrow/io/file.h>
 #include <fmt/format.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/properties.h>
 #include <simdjson.h>
-
-#include <charconv>
 
 #include "base/json.h"
 #include "cli/parquet_builders.h"
@@ -95,7 +95,8 @@ class Writer final : public ParquetWriter {
       file_ = *file;
       const auto properties =
           parquet::WriterProperties::Builder().compression(parquet::Compression::ZSTD)->build();
-      const auto arrow_properties = parquet::ArrowWriterProperties::Builder().store_schema()->build();
+      const auto arrow_properties =
+          parquet::ArrowWriterProperties::Builder().store_schema()->build();
       auto writer = parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), file_,
                                                      properties, arrow_properties);
       if (!writer.ok()) {

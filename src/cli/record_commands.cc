@@ -1,8 +1,8 @@
-#include <fmt/format.h>
+#include <algorithm>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <boost/json.hpp>
+#include <fmt/format.h>
 
 #include "base/strings.h"
 #include "cli/commands.h"
@@ -50,9 +50,7 @@ Result<bj::array> KeyArray(Session& session, const RecordOptions& options) {
   return keys;
 }
 
-bj::array Texts(const std::vector<std::string>& texts) {
-  return {texts.begin(), texts.end()};
-}
+bj::array Texts(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
 
 Result<ExitStatus> Get(Session& session, const RecordOptions& options) {
   bj::object body;
@@ -64,8 +62,8 @@ Result<ExitStatus> Get(Session& session, const RecordOptions& options) {
   if (!options.fields.empty()) {
     body["fields"] = Texts(options.fields);
   }
-  const std::string reply = TRY(session.api().Call(
-      "POST", CollectionPath(options.collection, "/get"), bj::serialize(body)));
+  const std::string reply = TRY(
+      session.api().Call("POST", CollectionPath(options.collection, "/get"), bj::serialize(body)));
   const bj::value document = TRY(ParseReply(reply));
   const bj::value* records = document.get_object().if_contains("records");
   if (records == nullptr || !records->is_array()) {
@@ -138,8 +136,8 @@ Result<ExitStatus> Delete(Session& session, const RecordOptions& options) {
     body["ids"] = TRY(KeyArray(session, options));
   } else {
     if (!options.yes) {
-      TRY(session.Confirm(fmt::format("Delete all records of {} where {}?", options.collection,
-                                      options.filter)));
+      TRY(session.Confirm(
+          fmt::format("Delete all records of {} where {}?", options.collection, options.filter)));
     }
     body["filter"] = options.filter;
   }
@@ -181,8 +179,8 @@ void AddTenant(CLI::App& command, const OptionsPtr& options) {
 
 void AddRecordCommands(CLI::App& app, Session& session) {
   auto options = std::make_shared<RecordOptions>();
-  const auto run = [&session, options](Result<ExitStatus> (*command)(Session&,
-                                                                     const RecordOptions&)) {
+  const auto run = [&session,
+                    options](Result<ExitStatus> (*command)(Session&, const RecordOptions&)) {
     return [&session, options, command] {
       session.action = [&session, options, command] { return command(session, *options); };
     };

@@ -1,9 +1,9 @@
 #include "cli/records_view.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
 #include <boost/json.hpp>
+#include <fmt/format.h>
 
 namespace roost {
 
@@ -48,16 +48,18 @@ Result<bj::value> ParseReply(std::string_view text) {
 
 std::string TextMember(const bj::value& object, std::string_view name) {
   const bj::value* member =
-      object.is_object() ? object.get_object().if_contains(bj::string_view(name.data(), name.size()))
-                         : nullptr;
+      object.is_object()
+          ? object.get_object().if_contains(bj::string_view(name.data(), name.size()))
+          : nullptr;
   return member != nullptr && member->is_string() ? std::string(member->get_string())
                                                   : std::string();
 }
 
 double NumberMember(const bj::value& object, std::string_view name) {
   const bj::value* member =
-      object.is_object() ? object.get_object().if_contains(bj::string_view(name.data(), name.size()))
-                         : nullptr;
+      object.is_object()
+          ? object.get_object().if_contains(bj::string_view(name.data(), name.size()))
+          : nullptr;
   return member != nullptr && member->is_number() ? member->to_number<double>() : 0;
 }
 

@@ -1,8 +1,9 @@
 #pragma once
 
-#include <boost/json/fwd.hpp>
 #include <string>
 #include <string_view>
+
+#include <boost/json/fwd.hpp>
 
 #include "base/result.h"
 #include "cli/table.h"

@@ -1,15 +1,15 @@
 #include "cli/row_sink.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <simdjson.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <vector>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <simdjson.h>
+#include <unistd.h>
 
 #include "base/file_system.h"
 #include "base/json.h"
@@ -86,7 +86,7 @@ class Output {
 
   Status Write(std::string_view bytes) {
     return std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size() ? Status()
-                                                                            : SystemError(path_);
+                                                                             : SystemError(path_);
   }
   Status WriteAtStart(std::string_view bytes) {
     if (std::fseek(file_, 0, SEEK_SET) != 0) {
@@ -216,9 +216,11 @@ class NpySink final : public RowSink {
       rest += std::string_view(simdjson::to_json_string(member.value()));
     }
     if (row.size() != header_.columns * NpySize(header_.type)) {
-      return FailedPrecondition(fmt::format(
-          "record {} has no vector \"{}\": a .npy file needs one for each record; export JSON lines "
-          "or Parquet", header_.rows + 1, field_.name));
+      return FailedPrecondition(
+          fmt::format("record {} has no vector \"{}\": a .npy file needs one for each record; "
+                      "export JSON lines "
+                      "or Parquet",
+                      header_.rows + 1, field_.name));
     }
     ++header_.rows;
     TRY(output_->Write(row));
@@ -250,9 +252,9 @@ class NpySink final : public RowSink {
 
 Result<VectorFieldSchema> NpyField(const SinkOptions& options, const CollectionSchema& schema) {
   if (options.vector_field.empty() && schema.vectors.size() != 1) {
-    return InvalidArgument(fmt::format(
-        "collection \"{}\" has {} vector fields: name one with --vector-field", schema.name,
-        schema.vectors.size()));
+    return InvalidArgument(
+        fmt::format("collection \"{}\" has {} vector fields: name one with --vector-field",
+                    schema.name, schema.vectors.size()));
   }
   const VectorFieldSchema* field = options.vector_field.empty()
                                        ? &schema.vectors.front()
@@ -262,8 +264,10 @@ Result<VectorFieldSchema> NpyField(const SinkOptions& options, const CollectionS
                                 options.vector_field));
   }
   if (field->type == DataType::kSparseVector || field->type == DataType::kBinaryVector) {
-    return InvalidArgument(fmt::format("\"{}\" is {}: a .npy file cannot hold it; export JSON lines "
-                                       "or Parquet", field->name, DataTypeName(field->type)));
+    return InvalidArgument(
+        fmt::format("\"{}\" is {}: a .npy file cannot hold it; export JSON lines "
+                    "or Parquet",
+                    field->name, DataTypeName(field->type)));
   }
   return *field;
 }

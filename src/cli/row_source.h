@@ -13,8 +13,8 @@ namespace roost {
 
 /// One record on its way into a collection.
 struct SourceRow {
-  std::string json;   ///< an object on one line, or empty where the row cannot be read
-  std::string error;  ///< why not
+  std::string json;     ///< an object on one line, or empty where the row cannot be read
+  std::string error;    ///< why not
   uint64_t number = 0;  ///< line of the file, or row, counted from 1
 };
 

@@ -1,7 +1,7 @@
-#include <malloc.h>
+#include <iostream>
 
 #include <CLI/CLI.hpp>
-#include <iostream>
+#include <malloc.h>
 
 #include "base/json.h"
 #include "cli/commands.h"
@@ -56,7 +56,8 @@ Result<LoadedConfig> Load(ConfigOptions& options) {
   for (const std::string& store : options.stores) {
     const size_t equals = store.find('=');
     if (equals == std::string::npos || equals == 0) {
-      return InvalidArgument("--store must be NAME=ADDRESS, e.g. pg=postgresql://USER@HOST/DATABASE");
+      return InvalidArgument(
+          "--store must be NAME=ADDRESS, e.g. pg=postgresql://USER@HOST/DATABASE");
     }
     options.flags.values["stores." + store.substr(0, equals)] = store.substr(equals + 1);
   }
@@ -115,8 +116,9 @@ void AddConfig(CLI::App& app, Session& session) {
   CLI::App* config = AddCommand(app, "config", "Look at the server's configuration",
                                 "roost config check --config roost.yaml");
   config->require_subcommand(1);
-  CLI::App* check = AddCommand(*config, "check", "Print the values in force and where they come from",
-                               "roost config check --config roost.yaml --port 9000");
+  CLI::App* check =
+      AddCommand(*config, "check", "Print the values in force and where they come from",
+                 "roost config check --config roost.yaml --port 9000");
   auto options = AddConfigOptions(*check);
   check->callback([&session, options] {
     session.action = [&session, options]() -> Result<ExitStatus> {
@@ -147,9 +149,7 @@ void AddServeCommands(CLI::App& app, Session& session) {
                                "roost serve --data /var/lib/roost --port 19530\n"
                                "roost serve --store pg=postgresql://roost@127.0.0.1/vectors");
   auto options = AddConfigOptions(*serve);
-  serve->callback([&session, options] {
-    session.action = [options] { return Serve(*options); };
-  });
+  serve->callback([&session, options] { session.action = [options] { return Serve(*options); }; });
   AddConfig(app, session);
 }
 

@@ -1,11 +1,11 @@
 #include "cli/session.h"
 
+#include <cstdlib>
+#include <iostream>
+
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#include <cstdlib>
-#include <iostream>
 
 #include "base/json.h"
 #include "base/strings.h"
@@ -126,7 +126,7 @@ ExitStatus ExitStatusOf(Code code, bool unreachable) {
 }
 
 void CatchInterrupts() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = OnInterrupt;
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(SIGINT, &action, nullptr);

@@ -99,7 +99,10 @@ CollectionSchema Schema(const std::string& name = "c") {
   CollectionSchema schema;
   schema.name = name;
   schema.key_type = KeyType::kInt64;
-  schema.fields = {{.name = "n", .type = DataType::kInt64, .default_value = Value(int64_t{7})}};
+  schema.fields.resize(1);
+  schema.fields[0].name = "n";
+  schema.fields[0].type = DataType::kInt64;
+  schema.fields[0].default_value.emplace(int64_t{7});
   schema.vectors = {{.name = "v", .dimension = 2, .metric = Metric::kL2}};
   return schema;
 }

@@ -152,10 +152,11 @@ std::optional<int64_t> ParseTimestamp(std::string_view text) {
 }
 
 std::string FormatTimestamp(int64_t micros) {
-  const auto day = std::chrono::floor<std::chrono::days>(std::chrono::microseconds(micros));
-  const std::chrono::year_month_day date{std::chrono::sys_days(day)};
-  const int64_t in_day =
-      micros - std::chrono::duration_cast<std::chrono::microseconds>(day).count();
+  constexpr int64_t kMicrosPerDay = 86'400 * kMicrosPerSecond;
+  const int64_t in_day = (micros % kMicrosPerDay + kMicrosPerDay) % kMicrosPerDay;
+  const std::chrono::sys_days day{
+      std::chrono::days(micros / kMicrosPerDay - (micros % kMicrosPerDay < 0 ? 1 : 0))};
+  const std::chrono::year_month_day date{day};
   const int64_t second = in_day / kMicrosPerSecond;
   const int64_t fraction = in_day % kMicrosPerSecond;
   char text[64];

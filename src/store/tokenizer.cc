@@ -11,13 +11,21 @@ namespace ucd = boost::spirit::ucd;
 
 constexpr size_t kMaxWordBytes = 255;
 
+/// Blocks of signs, where later versions of Unicode than the tables' put more signs. The tables
+/// call what they do not know a letter, which is right for new scripts and wrong for new emoji.
+bool IsInSignBlock(char32_t c) {
+  return (c >= 0x2000 && c <= 0x2BFF) || (c >= 0x1F000 && c <= 0x1FAFF) || c >= 0xE0000;
+}
+
 bool IsWordPart(char32_t c) {
   if (c < 0x80) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
   }
   const auto category = ucd::get_major_category(c);
-  return category == ucd::properties::letter || category == ucd::properties::mark ||
-         category == ucd::properties::number;
+  const bool known_letter = ucd::get_category(c) != ucd::properties::uppercase_letter ||
+                            ucd::to_lowercase(c) != c || !IsInSignBlock(c);
+  return (category == ucd::properties::letter && known_letter) ||
+         category == ucd::properties::mark || category == ucd::properties::number;
 }
 
 /// Written without blanks, and short words: a character is a word.

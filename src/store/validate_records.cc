@@ -1,6 +1,8 @@
+#include <cmath>
 #include <string>
 
 #include "store/json_value.h"
+#include "store/scalar_text.h"
 #include "store/validate.h"
 #include "store/validate_value.h"
 
@@ -58,6 +60,23 @@ bool IsDeclared(const CollectionSchema& schema, const std::string& name) {
          schema.FindField(name) != nullptr || schema.FindVector(name) != nullptr;
 }
 
+/// What JSON and UTF-8 can say. Raw JSON inside is checked when the whole object is.
+Status CheckUndeclared(const std::string& name, const Value& value) {
+  const auto* number = std::get_if<double>(&value);
+  const auto* text = std::get_if<std::string>(&value);
+  const bool finite = number == nullptr || std::isfinite(*number);
+  if (!finite || (text != nullptr && !IsUtf8(*text))) {
+    return InvalidArgument("dynamic field \"" + name + "\" is " +
+                           (finite ? "not valid UTF-8" : "NaN or infinite"));
+  }
+  if (const auto* array = std::get_if<Array>(&value)) {
+    for (const auto& element : *array) {
+      TRY(CheckUndeclared(name, element));
+    }
+  }
+  return {};
+}
+
 /// Moves undeclared fields into the dynamic object and makes that canonical.
 Status NormalizeUndeclared(const CollectionSchema& schema, const Capabilities& capabilities,
                            Record& record) {
@@ -70,6 +89,7 @@ Status NormalizeUndeclared(const CollectionSchema& schema, const Capabilities& c
     if (!schema.dynamic || IsDeclared(schema, field->first)) {
       return UnknownField(schema, field->first);
     }
+    TRY(CheckUndeclared(field->first, field->second));
     std::string json;
     AppendJsonValue(json, field->second);
     moved.emplace_back(field->first, std::move(json));

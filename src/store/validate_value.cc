@@ -77,7 +77,9 @@ Status NormalizeFloating(const FieldSchema& field, DataType type, Value& value) 
   if (type == DataType::kFloat) {
     // 0x1.ffffffp127 is half way to what would be 2^128: from there on rounding gives infinity.
     if (std::fabs(number) >= 0x1.ffffffp127) {
-      return InvalidArgument("field \"" + field.name + "\" is FLOAT; " + std::to_string(number) +
+      std::string shown;
+      AppendJsonDouble(shown, number);
+      return InvalidArgument("field \"" + field.name + "\" is FLOAT; " + shown +
                              " is out of its range");
     }
     number = static_cast<float>(number);

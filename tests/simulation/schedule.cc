@@ -115,7 +115,7 @@ void Schedule::ChooseStart() {
     chunks_.push_back({.hi = static_cast<uint8_t>(keys_),
                        .closed = !reconcile,
                        .reconcile = reconcile,
-                       .window = NextSeq()});
+                       .window = reconcile && dice_.Chance(500) ? 0 : NextSeq()});
     verification_ = {.started = progress_.verified, .complete = progress_.verified};
     std::copy(std::begin(cells_[0]), std::end(cells_[0]), std::begin(cells_[1]));
   }

@@ -275,6 +275,7 @@ void Schedule::AfterPersist(const MigrationProgress& from) {
     }
   }
   if (progress_.verified && !from.verified) {
+    verification_.complete = true;  // A pass that was begun once more must not hold its window.
     for (int key = 0; key < keys_; ++key) {
       if (Settled(rows_[key].row) && !SameContent(cells_[0][key], cells_[1][key])) {
         Violate("verified, but the stores differ");

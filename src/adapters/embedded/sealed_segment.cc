@@ -64,7 +64,9 @@ Result<std::shared_ptr<SealedSegment>> SealedSegment::Open(FileSystem& file_syst
     return DataLoss("segment file " + path +
                     " is missing; restore it from a snapshot or drop the collection");
   }
-  TRY(std::move(file));
+  if (!file.ok()) {
+    return file.error();
+  }
   auto header = TRY(ReadSegmentHeader((*file)->data(), path));
   if (header.id != id) {
     return DataLoss("segment file " + path + " is that of segment " + std::to_string(header.id) +
