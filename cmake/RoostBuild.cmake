@@ -59,6 +59,11 @@ if(ROOST_TESTS)
       "Python with the packages of tests/requirements.txt")
 endif()
 
+# What `./dev test` builds in the presets that do not run every test: the binaries labelled `threads`
+# (ThreadSanitizer), and those of the entries labelled `release`.
+add_custom_target(threads_tests)
+add_custom_target(release_tests)
+
 # roost_library(NAME SOURCES … LINKS …)            -> target roost_NAME
 function(roost_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
@@ -83,4 +88,9 @@ function(roost_test name)
   add_test(NAME ${name} COMMAND ${name}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
                        ENVIRONMENT "${arg_ENVIRONMENT}")
+  foreach(label IN ITEMS threads release)
+    if(label IN_LIST arg_LABELS)
+      add_dependencies(${label}_tests ${name}_test)
+    endif()
+  endforeach()
 endfunction()

@@ -128,9 +128,20 @@ Result<std::string> Api::CallPatiently(const std::string& method, const std::str
       return std::move(outcome.result);
     }
     ++retries_;
-    clock_.SleepFor(std::min(std::max(wait, outcome.retry_after), options_.longest_wait), {});
+    if (!WaitFor(std::min(std::max(wait, outcome.retry_after), options_.longest_wait))) {
+      return Cancelled("interrupted while waiting for the server: " +
+                       outcome.result.error().message);
+    }
     wait *= 2;
   }
+}
+
+bool Api::WaitFor(std::chrono::milliseconds wait) {
+  constexpr std::chrono::milliseconds kStep{100};
+  for (; wait.count() > 0 && !options_.give_up(); wait -= kStep) {
+    clock_.SleepFor(std::min(wait, kStep), {});
+  }
+  return !options_.give_up();
 }
 
 std::string PercentEncode(std::string_view text) {

@@ -20,6 +20,8 @@ class Api {
     std::chrono::milliseconds timeout{60'000};       ///< of one request
     uint32_t attempts = 10;                          ///< of a patient call
     std::chrono::milliseconds longest_wait{10'000};  ///< between two of them
+    /// A patient call tries no more once this is true (the user interrupts).
+    bool (*give_up)() = [] { return false; };
   };
 
   Api(Options options, Clock& clock);
@@ -43,6 +45,7 @@ class Api {
 
  private:
   struct Outcome;
+  bool WaitFor(std::chrono::milliseconds wait);  // false: the user interrupts
   Outcome Once(const std::string& method, const std::string& path, const std::string& body);
 
   const Options options_;

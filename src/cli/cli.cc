@@ -1,9 +1,11 @@
 #include "cli/cli.h"
 
+#include <algorithm>
 #include <iostream>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "base/strings.h"
 #include "cli/commands.h"
@@ -55,7 +57,7 @@ Result<ExitStatus> Complete(Session& session, const CLI::App& app, const std::st
 }
 
 // CLI11's own words, with where to look.
-int ExplainUsage(const CLI::App& app, const CLI::ParseError& error) {
+int ExplainUsage(const CLI::App& app, const CLI::ParseError& error, Session& session) {
   if (error.get_exit_code() == 0) {
     return app.exit(error, std::cout, std::cerr);  // --help, --version
   }
@@ -65,8 +67,10 @@ int ExplainUsage(const CLI::App& app, const CLI::ParseError& error) {
     command = command->get_subcommands().front();
     path += " " + command->get_name();
   }
-  std::cerr << "roost: " << error.what() << "\nSee `" << path << " --help`.\n";
-  return static_cast<int>(ExitStatus::kUsage);
+  const std::string words = error.what();
+  const Error usage = InvalidArgument(fmt::format("{}{}See `{} --help`.", words,
+                                                  words.ends_with('.') ? " " : ". ", path));
+  return static_cast<int>(session.Fail(usage));
 }
 
 void AddAll(CLI::App& app, Session& session) {
@@ -169,7 +173,11 @@ int RunCommandLine(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return ExplainUsage(app, error);
+    // The line was not read to its end, so what it says of the output may not have been seen.
+    const bool json = std::any_of(argv, argv + argc,
+                                  [](std::string_view word) { return word == "--json"; });
+    session.options.output = json ? "json" : session.options.output;
+    return ExplainUsage(app, error, session);
   }
   const Result<ExitStatus> status = session.action();
   std::cout << std::flush;

@@ -37,6 +37,15 @@ CLI::App* AddVerb(CLI::App& parent, Session& session, const OptionsPtr& options,
   return command;
 }
 
+// What a command that only does something says of it.
+Result<ExitStatus> Done(Session& session, const std::string& reply, const std::string& words) {
+  if (session.json()) {
+    session.PrintJson(reply);
+  }
+  session.Say(words);
+  return ExitStatus::kOk;
+}
+
 // The names under `member` of a reply, one a line.
 Result<ExitStatus> PrintNames(Session& session, const std::string& path, std::string_view member) {
   const std::string reply = TRY(session.api().Call("GET", path));
@@ -69,12 +78,7 @@ Result<ExitStatus> CreateCollection(Session& session, const CollectionOptions& o
       options.store.empty() ? std::string() : "?store=" + PercentEncode(options.store);
   const std::string reply =
       TRY(session.api().Call("POST", "/v1/collections" + query, SchemaToJson(schema)));
-  if (session.json()) {
-    session.PrintJson(reply);
-  } else {
-    session.Say("created " + DescribeSchema(schema));
-  }
-  return ExitStatus::kOk;
+  return Done(session, reply, "created " + DescribeSchema(schema));
 }
 
 void PrintDescription(Session& session, const bj::value& document) {
@@ -123,8 +127,7 @@ Result<ExitStatus> DropCollection(Session& session, const CollectionOptions& opt
     TRY(session.Confirm(fmt::format("Drop collection {} with all its records?", options.name)));
   }
   const std::string reply = TRY(session.api().Call("DELETE", CollectionPath(options.name)));
-  session.Say("dropped " + options.name);
-  return ExitStatus::kOk;
+  return Done(session, reply, "dropped " + options.name);
 }
 
 Result<ExitStatus> ListDatabases(Session& session, const CollectionOptions&) {
@@ -135,15 +138,13 @@ Result<ExitStatus> CreateDatabase(Session& session, const CollectionOptions& opt
   std::string body = R"({"name":)";
   AppendJsonString(body, options.name);
   const std::string reply = TRY(session.api().Call("POST", "/v1/databases", body + "}"));
-  session.Say("created " + options.name);
-  return ExitStatus::kOk;
+  return Done(session, reply, "created " + options.name);
 }
 
 Result<ExitStatus> DropDatabase(Session& session, const CollectionOptions& options) {
   const std::string path = "/v1/databases/" + PercentEncode(options.name);
   const std::string reply = TRY(session.api().Call("DELETE", path));
-  session.Say("dropped " + options.name);
-  return ExitStatus::kOk;
+  return Done(session, reply, "dropped " + options.name);
 }
 
 Result<ExitStatus> ListStores(Session& session, const CollectionOptions&) {
@@ -176,6 +177,7 @@ void AddCollectionCommands(CLI::App& app, Session& session) {
   auto options = std::make_shared<CollectionOptions>();
   CLI::App* collections = AddCommand(
       app, "collections", "List, make, describe and drop collections", "roost collections list");
+  collections->alias("collection");
   collections->require_subcommand(1);
   AddVerb(*collections, session, options, "list", "Print the names of the collections",
           "roost collections list --database shop", ListCollections)

@@ -7,6 +7,7 @@
 #include "cli/progress.h"
 #include "cli/records_view.h"
 #include "cli/row_sink.h"
+#include "cli/row_source.h"
 #include "cli/transfer.h"
 #include "store/schema_json.h"
 
@@ -140,8 +141,7 @@ Result<CollectionSchema> ReadSchemaText(const std::string& text, const std::stri
 }
 
 Result<CollectionSchema> FetchSchema(Api& api, const std::string& collection, uint64_t* records) {
-  const std::string reply =
-      TRY(api.CallPatiently("GET", CollectionPath(collection), std::string(), true));
+  const std::string reply = TRY(api.Call("GET", CollectionPath(collection)));
   if (records != nullptr) {
     const bj::value document = TRY(ParseReply(reply));
     *records = static_cast<uint64_t>(NumberMember(document, "estimated_count"));

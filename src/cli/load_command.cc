@@ -152,7 +152,11 @@ class Load {
 
   void Report(uint64_t number, const std::string& why) {
     if (++reported_ <= kReportedErrors) {
-      const std::string line = fmt::format("{}: {} {}: {}", path_, source_->unit(), number, why);
+      // A line as compilers name it, so that editors jump there.
+      const std::string place = source_->unit() == "line"
+                                    ? fmt::format("{}:{}", path_, number)
+                                    : fmt::format("{}: {} {}", path_, source_->unit(), number);
+      const std::string line = fmt::format("{}: {}", place, why);
       errors_.push_back(line);
       session_.terminal().err << (session_.terminal().err_is_tty ? "\r\033[K" : "") << line
                               << std::endl;

@@ -85,10 +85,8 @@ Result<ExitStatus> Watch(Session& session, const MoveOptions& options) {
   Watcher watcher(session);
   const auto interval = std::chrono::duration_cast<std::chrono::nanoseconds>(
       std::chrono::duration<double>(options.interval_seconds));
+  std::string reply = TRY(session.api().Call("GET", MovePath(options.id)));
   for (;;) {
-    // A server that restarts in the middle of a move comes back; the move goes on.
-    const std::string reply =
-        TRY(session.api().CallPatiently("GET", MovePath(options.id), std::string(), true));
     const bj::value move = TRY(ParseReply(reply));
     watcher.Take(reply, move);
     if (MoveRests(move)) {
@@ -99,6 +97,8 @@ Result<ExitStatus> Watch(Session& session, const MoveOptions& options) {
       return ExitStatus::kInterrupted;
     }
     session.clock().SleepFor(interval, {});
+    // A server that restarts in the middle of a move comes back; the move goes on.
+    reply = TRY(session.api().CallPatiently("GET", MovePath(options.id), std::string(), true));
   }
 }
 
@@ -242,6 +242,9 @@ Result<ExitStatus> DeadLetters(Session& session, const MoveOptions& options) {
 
 Result<ExitStatus> Redrive(Session& session, const MoveOptions& options) {
   const std::string reply = TRY(session.api().Call("POST", MovePath(options.id, "/redrive")));
+  if (session.json()) {
+    session.PrintJson(reply);
+  }
   session.Say("the dead letters are tried again");
   return ExitStatus::kOk;
 }
@@ -268,12 +271,10 @@ void AddWatching(CLI::App* command, const OptionsPtr& options) {
 void AddCreate(CLI::App& move, Session& session, const OptionsPtr& options) {
   CLI::App* create = AddVerb(
       move, session, options, "create", "Begin to move a collection to another store", Create,
-      "roost move create books --to pg --dry-run\n"
-      "roost move create books --to pg --auto --policy ramp_percents=10,100 --watch");
-  create->add_option("COLLECTION", options->collection, "The collection")
-      ->type_name("")
-      ->required();
-  create->add_option("--to", options->target, "The store to move to")
+      "roost move create -c books --target pg --dry-run\n"
+      "roost move create -c books --target pg --auto --policy ramp_percents=10,100 --watch");
+  AddCollectionOption(*create, options->collection);
+  create->add_option("--target", options->target, "The store to move to")
       ->type_name("STORE")
       ->required();
   create->add_flag("--dry-run", options->dry_run, "Only tell what would be done");
@@ -293,7 +294,7 @@ void AddCreate(CLI::App& move, Session& session, const OptionsPtr& options) {
 void AddMoveCommands(CLI::App& app, Session& session) {
   auto options = std::make_shared<MoveOptions>();
   CLI::App* move = AddCommand(app, "move", "Move collections between stores while they are used",
-                              "roost move create books --to pg --watch\nroost move list");
+                              "roost move create -c books --target pg --watch\nroost move list");
   move->require_subcommand(1);
   AddCreate(*move, session, options);
   AddVerb(*move, session, options, "list", "Print all moves, newest first", List);

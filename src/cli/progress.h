@@ -35,6 +35,9 @@ class Progress {
   };
 
   Progress(Options options, std::ostream& out, Clock& clock);
+  ~Progress() { Clear(); }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
 
   void Update(const ProgressState& state);
   /// Takes the line off the terminal again.

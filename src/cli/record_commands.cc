@@ -50,7 +50,9 @@ Result<bj::array> KeyArray(Session& session, const RecordOptions& options) {
   return keys;
 }
 
-bj::array Texts(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
+bj::array Texts(const std::vector<std::string>& texts) {
+  return bj::array(texts.begin(), texts.end());
+}
 
 Result<ExitStatus> Get(Session& session, const RecordOptions& options) {
   bj::object body;

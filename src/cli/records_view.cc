@@ -103,14 +103,12 @@ Table RecordsTable(const bj::array& records) {
 }
 
 Table HitsTable(const bj::array& hits, const std::string& key_field) {
+  static const bj::object kNothing;
   std::vector<const bj::object*> records;
   for (const bj::value& hit : hits) {
-    if (const bj::object* object = hit.if_object()) {
-      const bj::value* record = object->if_contains("record");
-      if (record != nullptr && record->is_object()) {
-        records.push_back(&record->get_object());
-      }
-    }
+    const bj::object* object = hit.if_object();
+    const bj::value* record = object == nullptr ? nullptr : object->if_contains("record");
+    records.push_back(record != nullptr && record->is_object() ? &record->get_object() : &kNothing);
   }
   std::vector<std::string> columns = Columns(records);
   std::erase(columns, key_field);
@@ -118,8 +116,8 @@ Table HitsTable(const bj::array& hits, const std::string& key_field) {
   headers.insert(headers.end(), columns.begin(), columns.end());
   Table table(headers);
   for (size_t rank = 0; rank < records.size(); ++rank) {
-    const bj::object& hit = hits[rank].get_object();
-    const bj::value* id = hit.if_contains("id");
+    const bj::object* hit = hits[rank].if_object();
+    const bj::value* id = hit == nullptr ? nullptr : hit->if_contains("id");
     std::vector<std::string> cells = {std::to_string(rank + 1),
                                       fmt::format("{:.6g}", NumberMember(hits[rank], "score")),
                                       fmt::format("{:.6g}", NumberMember(hits[rank], "distance")),

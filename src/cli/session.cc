@@ -46,7 +46,8 @@ Api& Session::api() {
     const auto timeout = std::chrono::duration<double>(options.timeout_seconds);
     api_ = std::make_unique<Api>(
         Api::Options{.url = options.url,
-                     .timeout = std::chrono::duration_cast<std::chrono::milliseconds>(timeout)},
+                     .timeout = std::chrono::duration_cast<std::chrono::milliseconds>(timeout),
+                     .give_up = Interrupted},
         clock_);
   }
   return *api_;

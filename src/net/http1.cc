@@ -19,7 +19,7 @@ constexpr size_t kMaxDiscarded = size_t{64} << 10;
 /// Body bytes that may wait for a handler that streams; several Exchange::kBodyReadStep.
 constexpr size_t kMaxBodyWaiting = size_t{512} << 10;
 /// Replies to pipelined requests that may wait for a client that does not read.
-constexpr size_t kMaxUnsentReplies = size_t{1} << 20;
+constexpr size_t kMaxUnsentReplies = size_t{256} << 10;
 
 }  // namespace
 
@@ -72,7 +72,9 @@ void Http1::Input(std::string_view bytes) {
 }
 
 void Http1::ParsePending() {
-  if (parsing_ || pending_.empty()) {
+  // In a body the parser may still owe its end although every byte was taken.
+  const bool in_body = head_done_ && !body_done_;
+  if (parsing_ || (pending_.empty() && !in_body)) {
     return;
   }
   std::string_view rest(pending_);
@@ -141,6 +143,10 @@ void Http1::OnHead(bool more_input) {
   if (handler_ == nullptr) {
     return RefuseAfterBody(
         404, NotFound("there is no route for " + request_.method + " " + request_.path));
+  }
+  if (!handler_->inline_ok && shared_.RepliesPileUp()) {
+    shared_.metrics.refused_memory().Increment();
+    return RefuseAfterBody(503, RepliesUntaken());
   }
   const std::optional<uint64_t> length = parser_.content_length();
   if (!handler_->stream_body && length && *length > shared_.options.max_body_bytes) {

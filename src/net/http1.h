@@ -22,6 +22,7 @@ class Http1 final : public HttpProtocol, public ExchangeOwner {
   void InputEnd() override;
   void Fill() override {}
   void Sent() override;
+  size_t Waiting() const override { return 0; }
   bool Done() const override { return false; }
   void Sweep(SteadyTime now) override;
   void Drain(bool last) override;

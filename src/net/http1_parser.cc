@@ -16,6 +16,9 @@ namespace http = boost::beast::http;
 using BeastError = boost::beast::error_code;
 using BeastView = boost::beast::string_view;
 
+/// Each costs more memory than its bytes.
+constexpr size_t kMaxHeaders = 256;
+
 bool EqualsIgnoringCase(std::string_view text, std::string_view lower) {
   return std::equal(text.begin(), text.end(), lower.begin(), lower.end(), [](char a, char b) {
     return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b;
@@ -181,6 +184,9 @@ Http1Parser::Event Http1Parser::Next(std::string_view& input) {
     if (error == http::error::need_more) {
       return input.size() > max_header_bytes_ ? Fail(400, "a chunk header or trailer is too large")
                                               : Event::kNeedMore;
+    }
+    if (request_->headers.size() > kMaxHeaders) {
+      return Fail(431, "the request has too many headers");
     }
     if (error) {
       return Fail(400, "the request is not valid HTTP/1.1");

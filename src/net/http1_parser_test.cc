@@ -185,6 +185,14 @@ TEST(Http1Parser, LimitsHeadersHoweverTheyArrive) {
   }
 }
 
+TEST(Http1Parser, LimitsTheNumberOfHeaders) {
+  std::string text = "GET / HTTP/1.1\r\nHost: x\r\n";
+  for (int i = 0; i < 300; ++i) {
+    text += "a:\r\n";
+  }
+  EXPECT_EQ(Parse(text + "\r\n", 100).status, 431);
+}
+
 TEST(Http1Parser, LimitsChunkLinesAndTrailers) {
   const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
   EXPECT_EQ(Parse(head + "1;" + std::string(9000, 'e'), 512, 4096).status, 400);

@@ -19,6 +19,12 @@ constexpr int32_t kConnectionWindow = 16 << 20;
 /// Of a client that resets what it opens: so many at once, so many a second, then GOAWAY.
 constexpr uint64_t kResetBurst = 2000;
 constexpr uint64_t kResetsPerSecond = 1000;
+/// The same for frames that make us reset a stream.
+constexpr size_t kMistakeBurst = 500;
+constexpr size_t kMistakesPerSecond = 50;
+/// See write_stall_timeout; and what a stream costs beside its reply, more or less.
+constexpr size_t kMinProgress = 1024;
+constexpr size_t kStreamBytes = 1024;
 constexpr size_t kMaxUnsentAcks = 256;
 constexpr size_t kMaxSettingsEntries = 32;
 constexpr size_t kMaxContinuations = 8;
@@ -153,7 +159,12 @@ struct Http2Callbacks {
         stream.out_offset = 0;
       }
     }
-    stream.last_output = self->loop_.now();
+    self->reply_bytes_ -= taken;
+    stream.sent_since += taken;
+    if (stream.sent_since >= kMinProgress) {
+      stream.last_output = self->loop_.now();
+      stream.sent_since = 0;
+    }
     if (taken > 0 && stream.streamed && stream.exchange != nullptr) {
       stream.exchange->Drained(taken);
     }
@@ -179,11 +190,30 @@ struct Http2Callbacks {
     return 0;
   }
 
+  /// A client can have its streams reset by us as well as by itself (CVE-2025-8671).
+  static int OnInvalidFrame(nghttp2_session* session, const nghttp2_frame*, int, void* user) {
+    auto* self = static_cast<Http2*>(user);
+    const auto seconds =
+        std::chrono::floor<std::chrono::seconds>(self->loop_.now() - self->forgiven_);
+    const auto forgiven = static_cast<size_t>(seconds.count()) * kMistakesPerSecond;
+    self->mistakes_ -= std::min(self->mistakes_, forgiven);
+    self->forgiven_ += seconds;
+    if (++self->mistakes_ <= kMistakeBurst) {
+      return 0;
+    }
+    nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+  }
+
   static int OnStreamClose(nghttp2_session*, int32_t id, uint32_t, void* user) {
     auto* self = static_cast<Http2*>(user);
     if (Http2Stream* stream = self->Find(id); stream != nullptr) {
       self->head_began_ = stream->codec == nullptr ? SteadyTime{} : self->head_began_;
       self->Finish(*stream, stream->reply_ended ? stream->status : 499);
+      for (const std::string& piece : stream->out) {
+        self->reply_bytes_ -= piece.size();
+      }
+      self->reply_bytes_ += stream->out_offset;
       self->streams_.erase(id);
     }
     return 0;
@@ -200,6 +230,7 @@ struct Http2Callbacks {
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, OnFrame);
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, OnData);
         nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, OnSent);
+        nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, OnInvalidFrame);
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, OnStreamClose);
         nghttp2_option_new(&option);
         nghttp2_option_set_no_auto_window_update(option, 1);
@@ -227,6 +258,7 @@ Http2::Http2(HttpConnection& connection)
       loop_(connection.loop()),
       shared_(loop_.shared()),
       session_(Http2Callbacks::NewSession(this)),
+      forgiven_(loop_.now()),
       began_(loop_.now()),
       last_input_(loop_.now()) {
   const nghttp2_settings_entry settings[] = {
@@ -279,6 +311,8 @@ void Http2::Fill() {
   }
 }
 
+size_t Http2::Waiting() const { return reply_bytes_ + streams_.size() * kStreamBytes; }
+
 bool Http2::Done() const {
   return failed_ ||
          (nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0);
@@ -330,7 +364,7 @@ void Http2::SweepStreams(SteadyTime now) {
   }
   for (Http2Stream* stream : all) {
     const bool reply_waits = stream->reply_started && !stream->out.empty();
-    if (reply_waits && now - stream->last_output > options.write_stall_timeout) {
+    if (reply_waits && now - stream->last_output > shared_.WriteStallTimeout()) {
       Reset(*stream, NGHTTP2_CANCEL);
       continue;
     }
@@ -417,7 +451,9 @@ void Http2::SubmitContinue(Http2Stream& stream) {
 void Http2::SubmitData(Http2Stream& stream, std::string bytes) {
   if (stream.out.empty()) {
     stream.last_output = loop_.now();
+    stream.sent_since = 0;
   }
+  reply_bytes_ += bytes.size();
   stream.out.push_back(std::move(bytes));
   Resume(stream);
 }

@@ -41,6 +41,7 @@ struct Http2Stream {
   std::deque<std::string> out;
   size_t out_offset = 0;
   SteadyTime last_output{};
+  size_t sent_since = 0;  ///< bytes of the reply sent after last_output
   int status = 0;
 };
 
@@ -76,6 +77,7 @@ class Http2 final : public HttpProtocol, public ExchangeOwner {
   void InputEnd() override;
   void Fill() override;
   void Sent() override {}
+  size_t Waiting() const override;
   bool Done() const override;
   void Sweep(SteadyTime now) override;
   void Drain(bool last) override;
@@ -118,6 +120,9 @@ class Http2 final : public HttpProtocol, public ExchangeOwner {
   nghttp2_session* session_ = nullptr;
   std::unordered_map<int32_t, std::unique_ptr<Http2Stream>> streams_;
   std::shared_ptr<std::atomic<size_t>> jobs_ = std::make_shared<std::atomic<size_t>>(0);
+  size_t reply_bytes_ = 0;  ///< in the streams' `out`
+  size_t mistakes_ = 0;     ///< frames that broke a rule, less what time has forgiven
+  SteadyTime forgiven_;     ///< until when
   bool settings_received_ = false;
   bool failed_ = false;  ///< a fatal error: send what is queued, then close
   bool pinged_ = false;

@@ -1,5 +1,7 @@
+#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -178,6 +180,84 @@ TEST(Http2Hostile, BodiesHeldAreLimited) {
   ASSERT_TRUE(client.Pump([&] { return client.stream(held).closed; }));
   EXPECT_EQ(client.stream(held).status, 200);
   EXPECT_EQ(client.Call("POST", "/echo", std::string(700'000, 'x')).status, 200);
+}
+
+TEST(Http2Hostile, CompressedHeadersCountAsMemory) {
+  TestServer server;
+  server.options.max_buffered_body_bytes = size_t{1} << 20;
+  server.AddEcho();
+  server.Start();
+  TestConnection connection(server.port());
+  Http2TestClient client(connection);
+  // 15 KiB a request, and but a few bytes each of them after the first.
+  HttpHeaders headers;
+  for (int i = 0; i < 15; ++i) {
+    headers.emplace_back("x", std::string(1000, 'x'));
+  }
+  std::vector<int32_t> ids;
+  for (int i = 0; i < 200; ++i) {
+    ids.push_back(client.Submit("POST", "/echo", "", headers, true));
+  }
+  ASSERT_TRUE(client.Pump([&] { return client.stream(ids.back()).status != 0; }));
+  EXPECT_EQ(client.stream(ids.back()).status, 503);
+  EXPECT_EQ(client.stream(ids.front()).status, 0) << "the first still waits for its body";
+}
+
+TEST(Http2Hostile, MakingTheServerResetStreamsEndsInGoAway) {
+  TestServer server;
+  server.AddEcho();
+  server.Start();
+  TestConnection connection(server.port());
+  std::string attack = kPreface + kSettings;
+  constexpr uint32_t kStreams = 20'000;
+  for (uint32_t i = 0; i < kStreams; ++i) {
+    const uint32_t id = 2 * i + 1;
+    attack +=
+        Frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, id, "\x83\x86\x04\x05/echo\x41\x01x");
+    attack += Frame(NGHTTP2_WINDOW_UPDATE, 0, id, "\x7f\xff\xff\xff");  // Overflows the window.
+  }
+  std::thread sender([&] { connection.Send(attack); });
+  std::string seen;
+  for (std::string bytes; !(bytes = connection.Receive()).empty();) {
+    seen += bytes;
+  }
+  sender.join();
+  std::optional<uint8_t> goaway;
+  for (size_t at = 0; at + 9 <= seen.size();) {
+    const auto byte = [&](size_t i) { return static_cast<uint8_t>(seen[at + i]); };
+    if (byte(3) == NGHTTP2_GOAWAY && at + 17 <= seen.size()) {
+      goaway = byte(16);
+    }
+    at += 9u + (byte(0) << 16 | byte(1) << 8 | byte(2));
+  }
+  EXPECT_EQ(goaway, NGHTTP2_ENHANCE_YOUR_CALM);
+  const double answered =
+      server.Metric(R"(roost_http_requests_total{method="POST",protocol="h2",status="4xx"})");
+  EXPECT_LT(answered, 2'000) << "most were never looked at";
+}
+
+TEST(Http2Hostile, WindowsThatOpenByBytesAreNoProgress) {
+  TestServer server;
+  server.options.write_stall_timeout = seconds(1);
+  server.On("/large").handle = [](const HttpRequest&) {
+    return HttpResponse{.body = std::string(300'000, 'x')};
+  };
+  server.Start();
+  TestConnection connection(server.port());
+  Http2TestClient client(connection, 1000, true);
+  const int32_t id = client.Submit("GET", "/large");
+  // Each answer opens the window by one byte, which asks for the next.
+  size_t opened = 0;
+  ASSERT_TRUE(client.Pump([&] {
+    if (client.stream(id).body.size() == 1000 + opened && !client.stream(id).closed) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));  // The attacker's pace.
+      nghttp2_submit_window_update(client.session(), 0, id, 1);
+      ++opened;
+    }
+    return client.stream(id).closed;
+  }));
+  EXPECT_EQ(client.stream(id).error, static_cast<uint32_t>(NGHTTP2_CANCEL));
+  EXPECT_LT(client.stream(id).body.size(), 5'000u);
 }
 
 TEST(Http2Hostile, SlowStartsAreCut) {

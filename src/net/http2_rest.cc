@@ -63,10 +63,19 @@ void Rest::Head(Http2& session, Http2Stream& stream) {
         ResourceExhausted("the body has " + std::to_string(stream.announced_bytes) +
                           " bytes; the limit is " + std::to_string(shared.options.max_body_bytes)));
   }
+  if (!stream.handler->inline_ok && shared.RepliesPileUp()) {
+    shared.metrics.refused_memory().Increment();
+    return Refuse(session, stream, 503, RepliesUntaken());
+  }
   if (stream.request_done && Inline(stream)) {
     return Reply(session, stream, RunHandler(*stream.handler, request));
   }
   session.MakeExchange(stream, *prepared);
+  // Compressed headers cost a client nothing: a few bytes can stand for all that the limit allows.
+  if (const Status held = stream.exchange->HoldHead(stream.header_bytes); !held.ok()) {
+    shared.metrics.refused_memory().Increment();
+    return Refuse(session, stream, 503, held.error());
+  }
   if (!stream.request_done && !stream.exchange->request.Header("expect").empty()) {
     session.SubmitContinue(stream);
   }
@@ -137,6 +146,7 @@ void Rest::Reply(Http2& session, Http2Stream& stream, HttpResponse response) {
     session.SubmitData(stream, std::move(response.body));
     session.EndData(stream);
   }
+  stream.request = {};  // Not held while the reply waits for the client.
   if (stream.exchange != nullptr) {
     session.loop().Detach(*stream.exchange);
     stream.exchange->Abandon();

@@ -27,6 +27,9 @@ constexpr size_t kBytesPerTurn = size_t{1} << 20;
 constexpr size_t kEncryptBytes = size_t{64} << 10;
 /// A buffer larger than this is given back when it is empty.
 constexpr size_t kKeepBytes = size_t{16} << 10;
+/// A client that takes less than this in write_stall_timeout, and not all there is, counts as
+/// stalled: one byte a second would hold its replies for hours.
+constexpr size_t kMinProgress = size_t{16} << 10;
 constexpr std::chrono::seconds kLingerTime{2};
 constexpr size_t kLingerBytes = size_t{16} << 20;
 
@@ -260,7 +263,11 @@ std::string_view HttpConnection::NextOutput() {
 }
 
 void HttpConnection::Advance(size_t bytes) {
-  send_progress_ = loop_.now();
+  sent_since_ += bytes;
+  if (sent_since_ >= kMinProgress && send_progress_ != SteadyTime{}) {
+    send_progress_ = loop_.now();
+    sent_since_ = 0;
+  }
   if (tls_ == nullptr) {
     AdvancePlain(bytes);
   } else {
@@ -275,7 +282,17 @@ void HttpConnection::Flush() {
   if (!closed_ && !blocked_) {
     SendSome();
   }
+  CountHeld();
   ReadLater();
+}
+
+void HttpConnection::CountHeld() {
+  const size_t waiting = protocol_ == nullptr ? 0 : protocol_->Waiting();
+  const size_t held = closed_ ? 0 : unsent() + waiting;
+  if (held != held_) {
+    loop_.shared().reply_bytes += held - held_;  // The difference may be below zero: it wraps.
+    held_ = held;
+  }
 }
 
 void HttpConnection::SendSome() {
@@ -304,7 +321,6 @@ void HttpConnection::SendSome() {
         return WaitWritable();
       }
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      send_progress_ = loop_.now();
       return WaitWritable();
     } else if (errno != EINTR) {
       return Close();
@@ -314,6 +330,10 @@ void HttpConnection::SendSome() {
 
 void HttpConnection::WaitWritable() {
   blocked_ = true;
+  if (send_progress_ == SteadyTime{}) {
+    send_progress_ = loop_.now();
+    sent_since_ = 0;
+  }
   socket_->tcp.async_wait(TcpSocket::wait_write,
                           [self = shared_from_this()](const boost::system::error_code& error) {
                             self->blocked_ = false;
@@ -330,6 +350,7 @@ void HttpConnection::WaitWritable() {
 }
 
 void HttpConnection::AllSent() {
+  send_progress_ = {};
   const bool done = close_when_sent_ || (protocol_ != nullptr && protocol_->Done());
   if (!done || lingering_) {
     return;
@@ -364,6 +385,7 @@ void HttpConnection::Close(bool reset) {
   if (protocol_ != nullptr) {
     protocol_->Closed();
   }
+  CountHeld();
   if (reset) {
     const linger now{1, 0};
     setsockopt(socket_->tcp.native_handle(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
@@ -386,7 +408,7 @@ void HttpConnection::Drain(bool last) {
 
 void HttpConnection::Sweep(SteadyTime now) {
   const HttpServerOptions& options = loop_.shared().options;
-  const bool stalled = blocked_ && now - send_progress_ > options.write_stall_timeout;
+  const bool stalled = blocked_ && now - send_progress_ > loop_.shared().WriteStallTimeout();
   const bool silent = protocol_ == nullptr && now - opened_ > options.header_timeout;
   if (stalled || silent || (lingering_ && now >= linger_until_)) {
     return Close();

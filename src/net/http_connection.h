@@ -27,6 +27,8 @@ class HttpProtocol {
   virtual void Fill() = 0;
   /// Bytes have left; HttpConnection::unsent() are still here.
   virtual void Sent() = 0;
+  /// What waits for the client beside the connection's output, in bytes.
+  virtual size_t Waiting() const = 0;
   /// True when the connection can be closed as soon as its output has left.
   virtual bool Done() const = 0;
   /// Once a second.
@@ -99,6 +101,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void Advance(size_t bytes);
   void WaitWritable();
   void AllSent();
+  void CountHeld();
   size_t cipher_unsent() const;
 
   HttpLoop& loop_;
@@ -125,7 +128,9 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   bool blocked_ = false;  ///< the kernel takes no more at the moment
   bool said_goodbye_ = false;
   SteadyTime opened_;
-  SteadyTime send_progress_{};
+  SteadyTime send_progress_{};  ///< of what waits; zero: nothing waits
+  size_t sent_since_ = 0;       ///< bytes sent after send_progress_
+  size_t held_ = 0;             ///< our share of HttpShared::reply_bytes
   SteadyTime linger_until_{};
   size_t lingered_bytes_ = 0;
   // An idle connection holds only this much input buffer; what does not fit is read into the

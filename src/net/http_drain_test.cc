@@ -97,8 +97,8 @@ TEST(HttpDrain, UnderLoadEveryReplyIsWholeOrAbsent) {
   std::atomic<int> replies{0};
   std::vector<std::thread> clients;
   for (int i = 0; i < 8; ++i) {
-    clients.emplace_back([&] {
-      TestConnection client(server.port());
+    // Connected before the server may stop, whenever the thread begins.
+    clients.emplace_back([&replies, client = TestConnection(server.port())]() mutable {
       for (;;) {
         const TestReply reply = client.Post("/echo", "body");
         if (reply.status == 0) {

@@ -21,6 +21,10 @@ bool IsRequestId(std::string_view id) {
          std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c < 0x7f && c != '"'; });
 }
 
+Error TooManyBodies() {
+  return Unavailable("the server holds too many request bodies at the moment; retry");
+}
+
 HttpResponse HandlerThrew(const HttpRequest& request, const char* what) {
   LogError("A request handler threw an exception.",
            {{"path", request.path}, {"what", what}, {"request_id", request.context.request_id}});
@@ -56,6 +60,10 @@ Result<bool> PrepareRequest(HttpRequest& request, const HttpServerOptions& optio
   return true;
 }
 
+Error RepliesUntaken() {
+  return Unavailable("the server holds too many replies that clients do not read; retry");
+}
+
 HttpResponse RunHandler(const HttpHandler& handler, const HttpRequest& request) {
   try {
     return handler.handle(request);
@@ -79,7 +87,15 @@ Exchange::Exchange(std::shared_ptr<HttpShared> shared, HttpLoop& loop, HttpReque
 
 Exchange::~Exchange() {
   shared_->metrics.in_flight().Add(-1);
-  shared_->ReleaseBody(held_.load());
+  shared_->ReleaseBody(held_.load() + head_held_);
+}
+
+Status Exchange::HoldHead(size_t bytes) {
+  if (!shared_->HoldBody(bytes)) {
+    return TooManyBodies();
+  }
+  head_held_ += bytes;
+  return {};
 }
 
 Status Exchange::Collect(std::string_view bytes, uint64_t expected) {
@@ -88,7 +104,7 @@ Status Exchange::Collect(std::string_view bytes, uint64_t expected) {
   if (size > held_) {
     const size_t more = (size - held_ + kHoldStep - 1) / kHoldStep * kHoldStep;
     if (!shared_->HoldBody(more)) {
-      return Unavailable("the server holds too many request bodies at the moment; retry");
+      return TooManyBodies();
     }
     held_ += more;
   }
@@ -105,7 +121,7 @@ Status Exchange::Collect(std::string_view bytes, uint64_t expected) {
 
 Status Exchange::PushBody(std::string_view bytes) {
   if (!shared_->HoldBody(bytes.size())) {
-    return Unavailable("the server holds too many request bodies at the moment; retry");
+    return TooManyBodies();
   }
   held_ += bytes.size();
   std::lock_guard lock(mutex_);

@@ -65,6 +65,8 @@ class Exchange final : public HttpBodyReader, public std::enable_shared_from_thi
 
   // ---- Event loop.
 
+  /// Counts the head of a request whose body may be long in coming. kUnavailable as in Collect.
+  Status HoldHead(size_t bytes);
   /// Appends to request.body. `expected` is the announced length, 0 when unknown: a hint that is
   /// believed only as far as bytes have come. kUnavailable when the server holds too much.
   Status Collect(std::string_view bytes, uint64_t expected);
@@ -109,7 +111,8 @@ class Exchange final : public HttpBodyReader, public std::enable_shared_from_thi
   std::stop_source stop_;
   std::atomic<bool> abandoned_{false};
   std::shared_ptr<std::atomic<size_t>> connection_jobs_;
-  std::atomic<size_t> held_{0};  ///< bytes counted in shared_->body_bytes
+  std::atomic<size_t> held_{0};  ///< body bytes counted in shared_->body_bytes
+  size_t head_held_ = 0;         ///< the same of the head
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
@@ -123,6 +126,8 @@ class Exchange final : public HttpBodyReader, public std::enable_shared_from_thi
 /// Fills request.context (id, deadline) from the headers. True when the client named a deadline
 /// itself; kInvalidArgument when X-Request-Timeout-Ms is no positive number.
 Result<bool> PrepareRequest(HttpRequest& request, const HttpServerOptions& options, HttpLoop& loop);
+/// What a request is refused with when HttpShared::RepliesPileUp().
+Error RepliesUntaken();
 /// Runs a `handle`, turning an exception into a 500.
 HttpResponse RunHandler(const HttpHandler& handler, const HttpRequest& request);
 

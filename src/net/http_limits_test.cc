@@ -3,6 +3,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -133,6 +134,89 @@ TEST(HttpLimits, SlowBodiesAre408) {
   EXPECT_EQ(client.Read().status, 408);
   client.EndSending();
   EXPECT_TRUE(client.Ends());
+}
+
+/// Sends `piece` ten times a second until the server has had enough; what it then says.
+TestReply Trickle(TestConnection& client, const std::string& piece) {
+  pollfd readable{client.fd(), POLLIN, 0};
+  for (int i = 0; i < 100 && poll(&readable, 1, 100) == 0; ++i) {
+    client.Send(piece);
+  }
+  return client.Read();
+}
+
+TEST(HttpLimits, TrickledRequestsAreCutAlthoughBytesKeepComing) {
+  TestServer server;
+  server.options.header_timeout = seconds(1);
+  server.AddEcho();
+  server.Start();
+  TestConnection head(server.port());
+  head.Send("GET /echo HTTP/1.1\r\nHost: x\r\n");
+  EXPECT_EQ(Trickle(head, "X: y\r\n").status, 408);
+  TestConnection body(server.port());
+  body.Send(
+      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+      "X-Request-Timeout-Ms: 500\r\n\r\n");
+  EXPECT_EQ(Trickle(body, "x").status, 504) << "the request's deadline holds for its body too";
+}
+
+TEST(HttpLimits, TrickledReadersAreCut) {
+  TestServer server;
+  server.options.write_stall_timeout = seconds(1);
+  constexpr size_t kReply = size_t{16} << 20;
+  server.On("/large").handle = [](const HttpRequest&) {
+    return HttpResponse{.body = std::string(kReply, 'x')};
+  };
+  server.Start();
+  TestConnection client(server.port(), 4096);
+  client.Send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+  size_t read = 0;
+  pollfd broken{client.fd(), 0, 0};  // An error or hang-up is always told.
+  for (int i = 0; i < 200 && poll(&broken, 1, 50) == 0; ++i) {
+    read += client.Receive(100).size();
+  }
+  EXPECT_NE(broken.revents, 0) << "two kilobytes a second are not enough";
+  EXPECT_LT(read, size_t{100'000});
+  EXPECT_TRUE(Eventually([&] { return server.Metric("roost_http_connections") == 0; }));
+}
+
+TEST(HttpLimits, RepliesThatNobodyTakesAreLimited) {
+  TestServer server;
+  server.options.max_buffered_reply_bytes = size_t{8} << 20;
+  server.On("/large").handle = [](const HttpRequest&) {
+    return HttpResponse{.body = std::string(size_t{24} << 20, 'x')};
+  };
+  server.AddEcho();
+  server.Start();
+  TestConnection greedy(server.port(), 4096);
+  greedy.Send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+  TestConnection client(server.port());
+  EXPECT_TRUE(Eventually([&] { return client.Get("/echo").status == 503; }));
+  EXPECT_EQ(client.Get("/inline").status, 200) << "health checks go on";
+  // Who takes nothing is cut early when memory is short; then the others are served again.
+  EXPECT_TRUE(Eventually([&] { return client.Get("/echo").status == 200; }));
+  EXPECT_EQ(server.Metric("roost_http_connections"), 1);
+}
+
+TEST(HttpLimits, AThousandConnectionsAreServedAtOnce) {
+  TestServer server({.threads = 8, .queue = 2000});
+  Gate gate;
+  server.On("/slow").handle = [&gate](const HttpRequest& request) {
+    gate.Wait(request.context);
+    return HttpResponse{.body = request.query};
+  };
+  server.Start();
+  std::vector<TestConnection> clients;
+  clients.reserve(1000);
+  for (int i = 0; i < 1000; ++i) {
+    clients.emplace_back(server.port());
+    clients.back().Send("GET /slow?" + std::to_string(i) + " HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  ASSERT_TRUE(Eventually([&] { return server.executor().stats().queued == 992; }));
+  gate.Open();
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_EQ(clients[static_cast<size_t>(i)].Read().body, std::to_string(i));
+  }
 }
 
 TEST(HttpLimits, IdleConnectionsAreClosed) {

@@ -81,9 +81,12 @@ struct HttpServerOptions {
   size_t max_body_bytes = size_t{64} << 20;
   size_t max_streams_per_connection = 1024;
   size_t max_buffered_body_bytes = size_t{1} << 30;  ///< over all requests in flight
+  /// Over all replies that clients have not taken yet; above it requests are refused.
+  size_t max_buffered_reply_bytes = size_t{1} << 30;
   std::chrono::seconds header_timeout{10};
   std::chrono::seconds keep_alive_timeout{75};
   std::chrono::seconds body_idle_timeout{30};
+  /// For a client to take 16 KiB of what waits for it (1 KiB of one HTTP/2 stream), or all of it.
   std::chrono::seconds write_stall_timeout{30};
   std::chrono::seconds drain_timeout{10};
   std::chrono::milliseconds default_request_timeout{30'000};

@@ -1,5 +1,6 @@
 #include "net/http_shared.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "net/http_loop.h"
@@ -42,6 +43,12 @@ bool HttpShared::HoldBody(size_t bytes) {
   }
   body_bytes.fetch_sub(bytes);
   return false;
+}
+
+std::chrono::seconds HttpShared::WriteStallTimeout() const {
+  constexpr std::chrono::seconds kHurry{1};
+  return RepliesPileUp() ? std::min(kHurry, options.write_stall_timeout)
+                         : options.write_stall_timeout;
 }
 
 bool HttpShared::WaitForConnections(SteadyTime until) {

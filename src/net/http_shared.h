@@ -31,6 +31,10 @@ struct HttpShared {
   /// Counts `bytes` of request body as held; false when max_buffered_body_bytes would be passed.
   bool HoldBody(size_t bytes);
   void ReleaseBody(size_t bytes) { body_bytes.fetch_sub(bytes); }
+  /// Clients leave so much of their replies untaken that new requests must wait.
+  bool RepliesPileUp() const { return reply_bytes > options.max_buffered_reply_bytes; }
+  /// How long a client may take nothing: less while replies pile up, as who takes none is to blame.
+  std::chrono::seconds WriteStallTimeout() const;
   /// Waits until `connections` (or `jobs`) is zero; false when `until` came first.
   bool WaitForConnections(SteadyTime until);
   bool WaitForJobs(SteadyTime until);
@@ -44,6 +48,7 @@ struct HttpShared {
 
   std::atomic<bool> draining{false};
   std::atomic<size_t> body_bytes{0};
+  std::atomic<size_t> reply_bytes{0};  ///< see HttpConnection::CountHeld
   std::atomic<size_t> connections{0};
   std::atomic<size_t> jobs{0};  ///< handlers queued or running on the executor
 

@@ -217,6 +217,22 @@ TEST(HttpStream, BodyWaitsForASlowHandler) {
   EXPECT_EQ(client.Post("/count", "").body, "0");
 }
 
+TEST(HttpStream, EndArrivesWhenTheLastBytesFilledTheBuffer) {
+  TestServer server;
+  Gate gate;
+  std::atomic<int> code{-1};
+  server.On("/count") = CountingHandler(gate, code);
+  server.Start();
+  // As much as may wait for the handler: the last byte is taken, and then reading pauses.
+  constexpr size_t kTotal = size_t{512} << 10;
+  TestConnection client(server.port());
+  ASSERT_TRUE(client.Send("POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+                          std::to_string(kTotal) + "\r\n\r\n" + std::string(kTotal, 'x')));
+  ASSERT_TRUE(Eventually([&] { return gate.waiting() == 1; }));
+  gate.Open();
+  EXPECT_EQ(client.Read().body, std::to_string(kTotal));
+}
+
 TEST(HttpStream, BodyReaderHearsThatTheClientLeft) {
   for (const bool half : {false, true}) {
     TestServer server;

@@ -2,13 +2,13 @@
 
 // The insides of PgConnection, shared by its source files.
 
-#include <libpq-fe.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <libpq-fe.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "net/pg_connection.h"
 

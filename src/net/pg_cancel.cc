@@ -1,11 +1,11 @@
 #include "net/pg_cancel.h"
 
-#include <libpq-fe.h>
-
 #include <array>
 #include <atomic>
 #include <system_error>
 #include <thread>
+
+#include <libpq-fe.h>
 
 namespace roost {
 namespace {

@@ -1,10 +1,10 @@
 // How a session begins and ends, and how results are read.
 
-#include <poll.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+
+#include <poll.h>
 
 #include "net/pg_call.h"
 #include "net/pg_connection.h"
@@ -73,7 +73,8 @@ Result<PgOptions> ParsePgUri(std::string_view uri) {
   PQfreemem(message);  // It repeats parts of the text.
   if (parsed == nullptr) {
     return InvalidArgument(
-        "the PostgreSQL address cannot be read; write postgresql://user:password@host:port/database "
+        "the PostgreSQL address cannot be read; write "
+        "postgresql://user:password@host:port/database "
         "with special characters as %XX");
   }
   PgOptions options;
@@ -271,8 +272,7 @@ bool PgResult::IsNull(size_t row, size_t column) const {
 std::string_view PgResult::Bytes(size_t row, size_t column) const {
   const int r = static_cast<int>(row);
   const int c = static_cast<int>(column);
-  return {PQgetvalue(result_.get(), r, c),
-          static_cast<size_t>(PQgetlength(result_.get(), r, c))};
+  return {PQgetvalue(result_.get(), r, c), static_cast<size_t>(PQgetlength(result_.get(), r, c))};
 }
 
 int64_t PgResult::Int(size_t row, size_t column) const {

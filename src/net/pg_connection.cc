@@ -1,11 +1,11 @@
 #include "net/pg_connection.h"
 
-#include <poll.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+
+#include <poll.h>
+#include <sys/socket.h>
 
 #include "net/pg_call.h"
 #include "net/pg_cancel.h"
@@ -33,8 +33,7 @@ bool IsError(const pg_result* result) {
 }
 
 int PollTimeout(const Deadline& limit) {
-  const auto left =
-      std::chrono::ceil<std::chrono::milliseconds>(limit.Remaining()).count();
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(limit.Remaining()).count();
   return static_cast<int>(std::min<int64_t>(left, INT_MAX));
 }
 
@@ -61,8 +60,8 @@ Status PgConnection::Await(Call& call, short events) {
       continue;
     }
     if (!call.interrupted) {
-      Interrupt(call, DeadlineExceeded("the request's deadline passed while " +
-                                       std::string(call.doing)));
+      Interrupt(call,
+                DeadlineExceeded("the request's deadline passed while " + std::string(call.doing)));
       continue;
     }
     // Even the cancel was not answered: the server or the way to it hangs.
@@ -94,9 +93,10 @@ void PgConnection::Abandon() {
 
 Error PgConnection::Lost(const Call& call) {
   Abandon();
-  Error error = call.interrupted ? call.why
-                                 : Unavailable("the connection to PostgreSQL was lost while " +
-                                               std::string(call.doing));
+  Error error =
+      call.interrupted
+          ? call.why
+          : Unavailable("the connection to PostgreSQL was lost while " + std::string(call.doing));
   error.outcome_unknown = call.effect == PgEffect::kWrite && call.flushed;
   return error;
 }
@@ -255,8 +255,10 @@ Result<std::vector<PgResult>> PgConnection::Collect(Call& call, const std::vecto
     return Lost(call);
   }
   if (PQresultStatus(end.get()) != PGRES_PIPELINE_SYNC) {
+    // An ERROR here says that the commit was refused; a session's end says nothing.
+    const bool ended = FieldOf(end.get(), PG_DIAG_SEVERITY_NONLOCALIZED) != "ERROR";
     Error error = Failed(call, end.get());
-    if (PQstatus(connection_) == CONNECTION_BAD) {
+    if (ended || PQstatus(connection_) == CONNECTION_BAD) {
       error.outcome_unknown = call.effect == PgEffect::kWrite && !first_error;
       usable_ = false;
     }

@@ -32,7 +32,7 @@ struct PgOptions {
   std::string user = "postgres";
   std::string password;
   std::string database = "postgres";
-  std::string ssl_mode = "prefer";  ///< as libpq: disable, prefer, require, verify-ca, verify-full
+  std::string ssl_mode = "prefer";   ///< as libpq: disable, prefer, require, verify-ca, verify-full
   std::string ssl_root_certificate;  ///< file; empty: libpq's default
   std::string application_name = "roost";
   /// set_config(name, value) for each new session.
@@ -83,12 +83,13 @@ enum class PgEffect : uint8_t { kRead, kWrite };
 
 /// One session. Not thread safe. Every call honours the context's deadline and stop, then asks the
 /// server to cancel and waits `cancel_grace` for its answer: the error says whether the statement
-/// was cancelled without effect (outcome_unknown false) or nobody knows. A call that was finished by
-/// then succeeds. After that, and after a lost connection, usable() is false: drop the object.
+/// was cancelled without effect (outcome_unknown false) or nobody knows. A call that was finished
+/// by then succeeds. After that, and after a lost connection, usable() is false: drop the object.
 class PgConnection {
  public:
-  /// kUnavailable, kUnauthenticated, kResourceExhausted, kFailedPrecondition (no such database) name
-  /// host and port, never the password. Looking up a host's name is not bounded by the deadline.
+  /// kUnavailable, kUnauthenticated, kResourceExhausted, kFailedPrecondition (no such database)
+  /// name host and port, never the password. Looking up a host's name is not bounded by the
+  /// deadline.
   static Result<std::unique_ptr<PgConnection>> Connect(const RequestContext& context,
                                                        const PgOptions& options);
   ~PgConnection();

@@ -44,8 +44,7 @@ Result<uint64_t> PgConnection::CopyIn(const RequestContext& context, const std::
         break;
       }
     }
-    const int taken =
-        PQputCopyData(connection_, piece.data(), static_cast<int>(piece.size()));
+    const int taken = PQputCopyData(connection_, piece.data(), static_cast<int>(piece.size()));
     if (taken < 0) {
       break;  // The result says why.
     }

@@ -11,33 +11,33 @@ using Row = std::pair<std::string_view, Code>;
 
 /// By prefix; the first that fits counts, so exceptions stand before their class.
 constexpr std::array kCodes = {
-    Row{"08", Code::kUnavailable},         // connection exceptions
-    Row{"0A", Code::kUnimplemented},       // feature not supported
-    Row{"21", Code::kInternal},            // cardinality: a key twice in one statement
-    Row{"22", Code::kInvalidArgument},     // data exceptions
-    Row{"23505", Code::kAlreadyExists},    // unique violation
-    Row{"23", Code::kInvalidArgument},     // other constraints
-    Row{"25006", Code::kUnavailable},      // read-only transaction: we talk to a standby
-    Row{"25P0", Code::kAborted},           // transaction timed out or failed
-    Row{"28", Code::kUnauthenticated},     // authorization
+    Row{"08", Code::kUnavailable},            // connection exceptions
+    Row{"0A", Code::kUnimplemented},          // feature not supported
+    Row{"21", Code::kInternal},               // cardinality: a key twice in one statement
+    Row{"22", Code::kInvalidArgument},        // data exceptions
+    Row{"23505", Code::kAlreadyExists},       // unique violation
+    Row{"23", Code::kInvalidArgument},        // other constraints
+    Row{"25006", Code::kUnavailable},         // read-only transaction: we talk to a standby
+    Row{"25P0", Code::kAborted},              // transaction timed out or failed
+    Row{"28", Code::kUnauthenticated},        // authorization
     Row{"3D000", Code::kFailedPrecondition},  // no such database
     Row{"3F000", Code::kFailedPrecondition},  // no such schema
-    Row{"40003", Code::kUnavailable},      // completion unknown
-    Row{"40", Code::kAborted},             // serialization failure, deadlock
+    Row{"40003", Code::kUnavailable},         // completion unknown
+    Row{"40", Code::kAborted},                // serialization failure, deadlock
     Row{"42501", Code::kPermissionDenied},
-    Row{"42P01", Code::kNotFound},         // no such table
-    Row{"42P07", Code::kAlreadyExists},    // table
-    Row{"42710", Code::kAlreadyExists},    // other object
-    Row{"42P06", Code::kAlreadyExists},    // schema
-    Row{"42", Code::kInternal},            // syntax, unknown column or function: our statement
-    Row{"53", Code::kResourceExhausted},   // disk, memory, connections
-    Row{"54", Code::kInvalidArgument},     // a limit of the program
-    Row{"55P03", Code::kAborted},          // lock not available
-    Row{"55006", Code::kAborted},          // object in use
+    Row{"42P01", Code::kNotFound},        // no such table
+    Row{"42P07", Code::kAlreadyExists},   // table
+    Row{"42710", Code::kAlreadyExists},   // other object
+    Row{"42P06", Code::kAlreadyExists},   // schema
+    Row{"42", Code::kInternal},           // syntax, unknown column or function: our statement
+    Row{"53", Code::kResourceExhausted},  // disk, memory, connections
+    Row{"54", Code::kInvalidArgument},    // a limit of the program
+    Row{"55P03", Code::kAborted},         // lock not available
+    Row{"55006", Code::kAborted},         // object in use
     Row{"55", Code::kFailedPrecondition},
     Row{"57014", Code::kDeadlineExceeded},  // cancelled, statement_timeout
-    Row{"57", Code::kUnavailable},         // shutdown, crash, cannot connect now
-    Row{"58", Code::kInternal},            // system error
+    Row{"57", Code::kUnavailable},          // shutdown, crash, cannot connect now
+    Row{"58", Code::kInternal},             // system error
     Row{"XX001", Code::kDataLoss},
     Row{"XX002", Code::kDataLoss},
     Row{"XX", Code::kInternal},
@@ -45,7 +45,8 @@ constexpr std::array kCodes = {
 
 bool IsSqlState(std::string_view text) {
   for (const char c : text) {
-    if (!std::isupper(static_cast<unsigned char>(c)) && !std::isdigit(static_cast<unsigned char>(c))) {
+    if (!std::isupper(static_cast<unsigned char>(c)) &&
+        !std::isdigit(static_cast<unsigned char>(c))) {
       return false;
     }
   }

@@ -73,8 +73,7 @@ Result<PgPool::Lease> PgPool::Acquire(const RequestContext& context) {
 
 bool PgPool::Fit(const RequestContext& context, Idle& idle) const {
   const SteadyTime now = clock_.Now();
-  if (now - idle.opened > pool_options_.max_lifetime ||
-      !idle.connection->LooksAlive()) {
+  if (now - idle.opened > pool_options_.max_lifetime || !idle.connection->LooksAlive()) {
     return false;
   }
   if (now - idle.since <= pool_options_.check_after) {
@@ -99,8 +98,7 @@ void PgPool::GiveBack(std::unique_ptr<PgConnection> connection, SteadyTime opene
     return;
   }
   const std::lock_guard lock(mutex_);
-  idle_.push_back(
-      {.connection = std::move(connection), .opened = opened, .since = clock_.Now()});
+  idle_.push_back({.connection = std::move(connection), .opened = opened, .since = clock_.Now()});
   freed_.notify_one();
 }
 

@@ -176,12 +176,12 @@ void AddCallKeys(std::vector<ConfigKey>& keys) {
 void AddRouterKeys(std::vector<ConfigKey>& keys) {
   keys.push_back(Duration("router.mirror_timeout_ms", 1, 3'600'000,
                           "of one write to the store that follows",
-                          [](ServerConfig& c) -> auto& { return c.router.mirror_timeout; }));
+                          [](ServerConfig& c) -> auto& { return c.router.mirror.timeout; }));
   keys.push_back(Number("router.mirror_threads", 1, 1'024, "writes to the following store at once",
-                        [](ServerConfig& c) -> auto& { return c.router.mirror_threads; }));
+                        [](ServerConfig& c) -> auto& { return c.router.mirror.threads; }));
   keys.push_back(Number("router.mirror_queue", 1, kMillion,
                         "writes that wait for it; above, they are brought over later",
-                        [](ServerConfig& c) -> auto& { return c.router.mirror_queue; }));
+                        [](ServerConfig& c) -> auto& { return c.router.mirror.queue; }));
   keys.push_back(Number("pgvector.pool", 1, 1'000, "sessions to one PostgreSQL server",
                         [](ServerConfig& c) -> auto& { return c.pgvector_pool; }));
   keys.push_back(Text("default_store", "store of new collections",

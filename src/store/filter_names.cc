@@ -199,4 +199,16 @@ Status CheckFilterParameter(const Value& value) {
   }
 }
 
+size_t FilterParameterBytes(const Value& value) {
+  size_t bytes = sizeof(Value);
+  if (const auto* text = std::get_if<std::string>(&value)) {
+    bytes += text->size();
+  } else if (const auto* list = std::get_if<Array>(&value)) {
+    for (const auto& element : *list) {
+      bytes += FilterParameterBytes(element);
+    }
+  }
+  return bytes;
+}
+
 }  // namespace roost

@@ -30,5 +30,7 @@ Result<Operand> MakeArrayLength(Operand operand);
 
 /// Parameters are booleans, numbers, strings and lists of these.
 Status CheckFilterParameter(const Value& value);
+/// About how much memory a copy of the value takes.
+size_t FilterParameterBytes(const Value& value);
 
 }  // namespace roost

@@ -360,8 +360,12 @@ Result<FilterPtr> ParseFilter(std::string_view text, const CollectionSchema& sch
                            std::to_string(limits.max_bytes) +
                            ". Pass long lists as parameters, as in `id in {ids}`");
   }
-  if (!IsUtf8(text)) {
-    return InvalidArgument("the filter is not valid UTF-8");
+  if (const size_t valid = Utf8Prefix(text); valid < text.size()) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(text[valid]);
+    return FilterErrorAt(text.substr(0, valid), valid,
+                         std::string("the filter is not valid UTF-8: byte 0x") +
+                             kDigits[byte >> 4] + kDigits[byte & 15]);
   }
   return FilterParser(text, schema, parameters, limits).Parse();
 }

@@ -10,6 +10,10 @@
 
 namespace roost {
 
+/// Of the parameters' values, each counted as often as the filter uses it. Beside FilterLimits,
+/// because a parameter comes with the request, which has its own limit.
+inline constexpr size_t kMaxFilterParameterBytes = 64 << 20;
+
 /// A condition (`predicate` set) or something with a value.
 struct FilterNode {
   FilterPtr predicate;
@@ -102,6 +106,7 @@ class FilterParser {
   FilterToken token_;
   size_t depth_ = 0;
   size_t nodes_ = 0;
+  size_t parameter_bytes_ = 0;
 
   /// Counts the nesting while it lives, so that no text can exhaust the stack.
   class Level {

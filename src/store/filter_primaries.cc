@@ -150,6 +150,13 @@ Result<FilterNode> FilterParser::ParseTemplate() {
     nodes_ += list->size();
     TRY(CountNode());
   }
+  // Otherwise a short text that names one long string many times would take any amount of memory.
+  parameter_bytes_ += FilterParameterBytes(found->second);
+  if (parameter_bytes_ > kMaxFilterParameterBytes) {
+    return At(position, "the parameters' values have more than " +
+                            std::to_string(kMaxFilterParameterBytes) +
+                            " bytes, each counted as often as it is used");
+  }
   TRY(Advance());
   TRY(Expect("}", "\"}\""));
   return MakeLiteralNode(found->second, position);

@@ -191,7 +191,7 @@ std::optional<std::string> NormalizeUuid(std::string_view text) {
   return lower;
 }
 
-bool IsUtf8(std::string_view text) {
+size_t Utf8Prefix(std::string_view text) {
   const auto byte = [&](size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
   };
@@ -209,25 +209,27 @@ bool IsUtf8(std::string_view text) {
     } else if (first >= 0xE0 && first <= 0xEF) {
       length = 3;
       if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F)) {
-        return false;
+        return i;
       }
     } else if (first >= 0xF0 && first <= 0xF4) {
       length = 4;
       if ((first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F)) {
-        return false;
+        return i;
       }
     } else {
-      return false;
+      return i;
     }
     for (size_t next = i + 1; next < i + length; ++next) {
       if (byte(next) < 0x80 || byte(next) > 0xBF) {
-        return false;
+        return i;
       }
     }
     i += length;
   }
-  return true;
+  return i;
 }
+
+bool IsUtf8(std::string_view text) { return Utf8Prefix(text) == text.size(); }
 
 char32_t NextCodePoint(std::string_view text, size_t& position) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };

@@ -19,6 +19,8 @@ std::optional<std::string> NormalizeUuid(std::string_view text);
 
 /// Strict UTF-8: no surrogates, no overlong forms, nothing above U+10FFFF.
 bool IsUtf8(std::string_view text);
+/// Bytes before the first that is not part of strict UTF-8; all of them where there is none.
+size_t Utf8Prefix(std::string_view text);
 /// The code point that starts at `position` and the position after it. Precondition: IsUtf8(text),
 /// position < text.size().
 char32_t NextCodePoint(std::string_view text, size_t& position);

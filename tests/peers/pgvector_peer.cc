@@ -1,15 +1,16 @@
 #include "pgvector_peer.h"
 
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
 namespace roost {
 namespace {
@@ -34,8 +35,8 @@ std::string ReadUntilReady(int output, std::chrono::seconds timeout, bool& ready
   std::string line;
   ready = false;
   while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        end - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     pollfd watched = {output, POLLIN, 0};
     char c = 0;
     if (left.count() <= 0 || poll(&watched, 1, static_cast<int>(left.count())) <= 0 ||
@@ -72,6 +73,20 @@ pid_t ServerOf(const std::string& folder) {
   return file ? pid : -1;
 }
 
+/// The script itself ends everything within 30 seconds.
+constexpr std::chrono::seconds kStopTime{45};
+
+bool EndsWithin(pid_t process, std::chrono::seconds time) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (waitpid(process, nullptr, WNOHANG) == 0) {
+    if (std::chrono::steady_clock::now() > end) {
+      return false;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<PgVectorPeer>> PgVectorPeer::Launch(Options options) {
@@ -91,11 +106,18 @@ Result<std::unique_ptr<PgVectorPeer>> PgVectorPeer::Launch(Options options) {
 
 Status PgVectorPeer::Start() {
   const std::string python = Python();
-  std::vector<std::string> words = {python, ROOST_PEERS_FOLDER "/start_pgvector.py",
-                                    options_.data_folder, "--port", std::to_string(port_),
-                                    "--timeout", std::to_string(options_.timeout.count())};
+  std::vector<std::string> words = {python,
+                                    ROOST_PEERS_FOLDER "/start_pgvector.py",
+                                    options_.data_folder,
+                                    "--port",
+                                    std::to_string(port_),
+                                    "--timeout",
+                                    std::to_string(options_.timeout.count())};
   if (!options_.password.empty()) {
     words.insert(words.end(), {"--password", options_.password});
+  }
+  if (own_folder_) {
+    words.push_back("--remove-orphan");
   }
   for (const std::string& setting : options_.settings) {
     words.insert(words.end(), {"--set", setting});
@@ -141,7 +163,10 @@ Status PgVectorPeer::AwaitReady(int output) {
 void PgVectorPeer::Stop() {
   if (script_ > 0) {
     kill(script_, SIGTERM);
-    waitpid(script_, nullptr, 0);
+    if (!EndsWithin(script_, kStopTime)) {
+      kill(script_, SIGKILL);  // The kernel then ends the server.
+      waitpid(script_, nullptr, 0);
+    }
     script_ = -1;
   }
 }

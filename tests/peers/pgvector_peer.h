@@ -1,19 +1,19 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "base/result.h"
 
 namespace roost {
 
-/// A real PostgreSQL with pgvector for tests, run by start_pgvector.py. Stops when destroyed, and
-/// with this process however that ends. Not thread safe.
+/// A real PostgreSQL with pgvector for tests, run by start_pgvector.py. Stops when destroyed, when
+/// the thread that started it ends, and with this process however that ends. Not thread safe.
 class PgVectorPeer {
  public:
   struct Options {
@@ -37,7 +37,8 @@ class PgVectorPeer {
   void Stop();
   /// Starts it again on the same port with the same data. Precondition: stopped.
   Status Start();
-  /// Freezes the script and the server (SIGSTOP) or lets them go on: a machine that hangs.
+  /// Freezes the server's main process (SIGSTOP), so that it takes no new sessions, or lets it go
+  /// on. Sessions that are open are not touched.
   void Freeze(bool frozen);
 
  private:

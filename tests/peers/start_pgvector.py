@@ -12,12 +12,15 @@ Prints one line when the server answers:
 
     READY host=127.0.0.1 port=40123 uri=postgresql://postgres@127.0.0.1:40123/postgres
 
-SIGTERM or SIGINT stops the server; it also stops when the process that started this script ends.
+SIGTERM or SIGINT stops the server: sessions are ended, and after ten seconds whatever is left is
+killed. It also stops when the thread that started this script ends, and when the script is killed.
+With --remove-orphan DATA_DIR goes too when the starting process ended first.
 As root the server runs as "nobody" (or $ROOST_PEER_USER), because PostgreSQL refuses root. Settings
 are for tests: nothing is flushed to disk unless --set says so.
 """
 
 import argparse
+import contextlib
 import ctypes
 import fcntl
 import hashlib
@@ -33,7 +36,9 @@ import time
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
-CACHE = Path(__file__).resolve().parents[2] / ".dev" / "peers"
+CACHE = Path(
+    os.environ.get("ROOST_PEER_CACHE") or Path(__file__).resolve().parents[2] / ".dev" / "peers"
+)
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "shared_buffers": "64MB",
@@ -56,6 +61,11 @@ def parse_arguments():
     parser.add_argument("--password", help="of the superuser; asked for by SCRAM")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a postgresql.conf setting"
+    )
+    parser.add_argument(
+        "--remove-orphan",
+        action="store_true",
+        help="remove DATA_DIR at the end when nobody is left to do it",
     )
     parser.add_argument("--timeout", type=float, default=60, help="seconds to wait for the server")
     return parser.parse_args()
@@ -137,13 +147,35 @@ def find_server(account):
     except PermissionError:
         pass
     # The package lies where that user may not read; its libraries are found relative to it.
-    copy = CACHE / "site" / package.name / newest.name
-    if not copy.exists():
-        shutil.copytree(newest, copy, symlinks=True)
-        for libraries in package.parent.glob(package.name + ".libs"):
-            shutil.copytree(libraries, CACHE / "site" / libraries.name, symlinks=True)
-        subprocess.run(["chmod", "-R", "a+rX", str(CACHE / "site")], check=True)
+    copy = copy_package(package, newest)
+    try:
+        account.run([copy / "bin" / "postgres", "-V"], check=True)
+    except (PermissionError, subprocess.CalledProcessError) as error:
+        fail(f"the server's user cannot run {copy}: {error}\nSet ROOST_PEER_CACHE to an open folder.")
     return copy, version(newest)
+
+
+def copy_package(package, server):
+    site = CACHE / ("site-" + hashlib.sha256(str(server).encode()).hexdigest()[:12])
+    with cache_lock():
+        if not site.exists():
+            fresh = CACHE / "site.new"
+            shutil.rmtree(fresh, ignore_errors=True)
+            shutil.copytree(server, fresh / package.name / server.name, symlinks=True)
+            for libraries in package.parent.glob(package.name + ".libs"):
+                shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
+            subprocess.run(["chmod", "-R", "a+rX", str(fresh)], check=True)
+            fresh.rename(site)
+    return site / package.name / server.name
+
+
+@contextlib.contextmanager
+def cache_lock():
+    """Several tests may start at once on a machine where nothing is prepared yet."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def initdb(account, server, target):
@@ -163,19 +195,17 @@ def initdb(account, server, target):
 
 def cached_template(account, server, version):
     """A data folder fresh from initdb, made once; null where the cache cannot be used."""
-    try:
-        CACHE.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
     tag = hashlib.sha256(f"{server} {version} {account.uid}".encode()).hexdigest()[:12]
     template = CACHE / f"pgdata-{tag}"
-    with open(CACHE / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not template.exists():
-            fresh = CACHE / f"pgdata-{tag}.new"
-            shutil.rmtree(fresh, ignore_errors=True)
-            initdb(account, server, fresh)
-            fresh.rename(template)
+    try:
+        with cache_lock():
+            if not template.exists():
+                fresh = CACHE / f"pgdata-{tag}.new"
+                shutil.rmtree(fresh, ignore_errors=True)
+                initdb(account, server, fresh)
+                fresh.rename(template)
+    except OSError:
+        return None
     return template
 
 
@@ -221,6 +251,8 @@ class Server:
                 fail(f"--set {setting}: write NAME=VALUE")
             self.settings[name] = value
         self.process = None
+        self.stop_signals = []
+        self.next_signal_at = 0.0
 
     def start(self, port):
         command = [str(self.server / "bin" / "postgres"), "-D", str(self.data), "-p", str(port)]
@@ -255,14 +287,33 @@ class Server:
         )
 
     def stop(self, *_):
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)  # "fast": ends sessions, then stops
+        """Asks for the end; wait() sees to it. May be called by a signal handler."""
+        if self.next_signal_at == 0.0:
+            # "fast" ends the sessions; "immediate" kills those that do not follow within five
+            # seconds; at last sessions notice that their main process is gone.
+            self.stop_signals = [signal.SIGINT, signal.SIGQUIT, signal.SIGKILL]
+            self.next_signal_at = time.monotonic()
+
+    def wait(self):
+        """Until it has ended by itself or because of stop(); returns its exit status."""
+        while True:
+            if self.stop_signals and time.monotonic() >= self.next_signal_at:
+                self.process.send_signal(signal.SIGCONT)  # A frozen one would not hear the other.
+                self.process.send_signal(self.stop_signals.pop(0))
+                self.next_signal_at = time.monotonic() + 10
+            try:
+                return self.process.wait(0.02 if self.stop_signals else 0.2)
+            except subprocess.TimeoutExpired:
+                pass
 
 
 def wait_ready(server, port, timeout):
     """True when it answers, False when the port was taken meanwhile."""
     end = time.monotonic() + timeout
     while not server.answers():
+        if server.stop_signals:
+            server.wait()
+            sys.exit(1)
         if server.process.poll() is not None:
             log = server.log_tail()
             if "Address already in use" in log:
@@ -270,6 +321,7 @@ def wait_ready(server, port, timeout):
             fail(f"PostgreSQL ended at once:\n{log}")
         if time.monotonic() > end:
             server.stop()
+            server.wait()
             fail(f"PostgreSQL does not answer on port {port} after {timeout} s:\n{server.log_tail()}")
         time.sleep(0.02)
     return True
@@ -297,7 +349,10 @@ def main():
         fail("found no free port in five tries")
     uri = f"postgresql://postgres@127.0.0.1:{port}/postgres"
     print(f"READY host=127.0.0.1 port={port} uri={uri}", flush=True)
-    sys.exit(0 if server.process.wait() == 0 else 1)
+    status = server.wait()
+    if arguments.remove_orphan and os.getppid() != parent_pid:
+        shutil.rmtree(base, ignore_errors=True)
+    sys.exit(0 if status == 0 else 1)
 
 
 if __name__ == "__main__":

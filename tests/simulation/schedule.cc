@@ -152,7 +152,6 @@ void Schedule::Note(const char* what, uint64_t a, uint64_t b, uint64_t c) {
   std::snprintf(text, sizeof(text), what, static_cast<unsigned long long>(a),
                 static_cast<unsigned long long>(b), static_cast<unsigned long long>(c));
   result_.events.push_back(std::to_string(result_.steps) + ": " + text);
-  result_.event_steps.push_back(result_.steps);
 }
 
 ScheduleResult Schedule::Run() {

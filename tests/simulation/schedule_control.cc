@@ -256,7 +256,8 @@ bool Schedule::Persist(const MigrationProgress& expected, const MigrationProgres
 void Schedule::AfterPersist(const MigrationProgress& from) {
   if (progress_.epoch != from.epoch) {
     epoch_since_ = now_;
-    Note(MigrationStateName(progress_.state).data(), progress_.ramp_step);
+    const std::string name = "the move goes to " + std::string(MigrationStateName(progress_.state));
+    Note((name + ", step %llu").c_str(), progress_.ramp_step);
   }
   if ((from.state == Move::kFence && progress_.state == Move::kRamp) ||
       (from.state == Move::kRollingBack && progress_.state == Move::kReversed)) {
@@ -349,8 +350,10 @@ void Schedule::UserActs() {
   }
   if (next.ok() && !(*next == progress_)) {
     Hit(fault);
-    Note("the user gives command %llu, goal %llu", static_cast<uint64_t>(next->command),
-         static_cast<uint64_t>(next->goal));
+    Note(fault == Fault::kRollback ? "the user asks for the rollback"
+         : fault == Fault::kAbort  ? "the user aborts"
+         : fault == Fault::kCommit ? "the user commits"
+                                   : "the user moves the goal or takes a command back");
     Persist(progress_, *next);
   }
 }

@@ -150,8 +150,10 @@ void Schedule::OpenChunk(int i) {
     chunk.window = NextSeq();
   }
   chunk.lease_until = now_ + kWorkerLease;
-  // The window stays, the fence is new: a reconcile has to beat what an older write left behind.
-  const Seq fence = Bug(PlantedBug::kWindowAsFence) ? chunk.window : NextSeq();
+  // A copy must not beat anything newer than its window. A reconcile has to beat what older writes
+  // left behind, while its window stays where it was: its fence is new.
+  const bool fresh = chunk.reconcile && !Bug(PlantedBug::kWindowAsFence);
+  const Seq fence = fresh ? NextSeq() : chunk.window;
   chunk_workers_[i] = {.at = Worker::At::kReady,
                        .turn = ++turn_,
                        .key = chunk.lo,

@@ -12,7 +12,7 @@ std::string_view FaultName(Fault fault) {
   return kNames[static_cast<size_t>(fault)];
 }
 
-bool IsReachable(MigrationState state, Fault fault) {
+bool MustBeCovered(MigrationState state, Fault fault) {
   using S = MigrationState;
   const bool ended = IsFinal(state);
   // SWITCHED is drained: nobody writes and no write is under way.
@@ -31,6 +31,8 @@ bool IsReachable(MigrationState state, Fault fault) {
       return state != S::kSwitched;
     case Fault::kOverflow:
       return moves || state == S::kCapture;
+    case Fault::kSourceFails:
+      return state != S::kCommitted;
     case Fault::kTargetFails:
       return state >= S::kCopy && state != S::kAborted;
     case Fault::kTargetDown:

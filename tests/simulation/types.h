@@ -36,8 +36,9 @@ enum class Fault : uint8_t {
 constexpr int kFaults = 19;
 constexpr int kStates = 13;
 std::string_view FaultName(Fault fault);
-/// Whether a run can meet the fault in the state at all; the others need not be covered.
-bool IsReachable(MigrationState state, Fault fault);
+/// Whether a large run has to meet the fault in the state. The other pairs cannot happen, or only
+/// by what an earlier state left behind.
+bool MustBeCovered(MigrationState state, Fault fault);
 
 /// Single mistakes, each with its defence alone taken away; every one must be caught.
 enum class PlantedBug : uint8_t {
@@ -95,8 +96,7 @@ struct ScheduleResult {
   uint32_t faulty_steps = 0;  ///< steps before the faults ended
   bool cutover_under_load = false;
   MigrationState end = MigrationState::kPlanned;
-  std::vector<std::string> events;
-  std::vector<uint32_t> event_steps;  ///< the step of each event
+  std::vector<std::string> events;  ///< "step: what happened"
 };
 
 /// Runs one seeded schedule from start to end. Counts faults into `coverage` where given.

@@ -98,8 +98,10 @@ class Opener {
 
 void Register(const std::string& name, const EmbeddedOptions& options) {
   const auto opener = std::make_shared<Opener>(name, options);
-  RegisterConformanceTests(
-      {.name = name, .make = [opener] { return opener->Make(); }, .prefix = "conformance_"});
+  RegisterConformanceTests({.name = name,
+                            .make = [opener] { return opener->Make(); },
+                            .prefix = "conformance_",
+                            .shared = true});
 }
 
 const bool kRegistered = [] {

@@ -87,7 +87,7 @@ Result<bool> Maintenance::FlushStep() {
       return true;
     }
   }
-  return FreezeLargest() ? true : FreeLog();
+  return FreezeLargest() || FreezeIdle() ? true : FreeLog();
 }
 
 /// Memory runs short although no segment is full: closes the largest.
@@ -110,6 +110,31 @@ bool Maintenance::FreezeLargest() {
   std::lock_guard lock(core_.write_mutex);
   Freeze(core_, *largest);
   return true;
+}
+
+bool Maintenance::NobodyWrites() const {
+  const auto now = core_.clock.Now().time_since_epoch().count();
+  const auto idle_after =
+      std::chrono::duration_cast<SteadyTime::duration>(core_.options.idle_merge_after).count();
+  return core_.options.background && now - core_.last_write.load() > idle_after;
+}
+
+/// Rows in memory are scanned by every search. Once writing has paused, as many as deserve a graph
+/// do not wait for more to come.
+bool Maintenance::FreezeIdle() {
+  if (!NobodyWrites()) {
+    return false;
+  }
+  std::lock_guard lock(core_.write_mutex);
+  for (const auto& collection : core_.catalog.All()) {
+    const auto active = core_.catalog.VersionOf(*collection)->active;
+    if (!collection->dropped && collection->CheckIntact().ok() && active != nullptr &&
+        active->rows() >= core_.options.min_graph_rows) {
+      Freeze(core_, *collection);
+      return true;
+    }
+  }
+  return false;
 }
 
 /// Old log files are kept by collections with few writes: closes their segments.
@@ -137,9 +162,6 @@ Result<bool> Maintenance::FreeLog() {
 Result<bool> Maintenance::BuildStep(std::stop_token stop) {
   std::lock_guard lock(build_mutex_);
   TRY(core_.failure.Check());
-  const auto now = core_.clock.Now().time_since_epoch().count();
-  const auto idle_after =
-      std::chrono::duration_cast<SteadyTime::duration>(core_.options.idle_merge_after).count();
   for (const auto& collection : core_.catalog.All()) {
     if (!collection->CheckIntact().ok()) {
       continue;
@@ -156,8 +178,8 @@ Result<bool> Maintenance::BuildStep(std::stop_token stop) {
     if (!collection->CheckIntact().ok()) {
       continue;
     }
-    const bool idle = core_.options.background && now - core_.last_write.load() > idle_after;
-    const auto sources = ChooseMerge(core_.options, *core_.catalog.VersionOf(*collection), idle);
+    const auto sources =
+        ChooseMerge(core_.options, *core_.catalog.VersionOf(*collection), NobodyWrites());
     if (!sources.empty()) {
       TRY(MergeSegments(core_, collection, sources, stop));
       return true;

@@ -46,6 +46,8 @@ class Maintenance {
   Result<bool> BuildStep(std::stop_token stop);
   Result<bool> FreeLog();
   bool FreezeLargest();
+  bool FreezeIdle();
+  bool NobodyWrites() const;
   bool Idle() const;
   void Run(std::stop_token stop, const Step& step, std::atomic<bool>& working);
   Status FlushCollection(const std::shared_ptr<Collection>& collection);

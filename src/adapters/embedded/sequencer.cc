@@ -261,7 +261,10 @@ Status Sequencer::CheckDisk() {
 Result<uint64_t> Sequencer::Log(std::string& record) {
   TRY(core_.failure.Check());
   auto lsn = core_.wal->Append(record);
-  if (!lsn.ok() && lsn.code() != Code::kResourceExhausted && lsn.code() != Code::kInvalidArgument) {
+  if (lsn.code() == Code::kResourceExhausted) {
+    return lsn.error().Within("the write was refused");
+  }
+  if (!lsn.ok() && lsn.code() != Code::kInvalidArgument) {
     core_.failure.Set(lsn.error());
     Error error = lsn.error();
     error.outcome_unknown = true;

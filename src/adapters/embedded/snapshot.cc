@@ -23,7 +23,10 @@ class Snapshot {
       TRY(collection->CheckIntact());
     }
     const std::vector<Pin> pins = core_.catalog.PinAll();
-    manifest_.store_id = core_.manifest.store_id;
+    {
+      std::lock_guard structure(core_.structure_mutex);
+      manifest_.store_id = core_.manifest.store_id;
+    }
     manifest_.next_id = core_.next_id.load();
     const uint64_t lsn = pins.empty() ? core_.catalog.visible_lsn() : pins.front().lsn;
     for (const Pin& pin : pins) {

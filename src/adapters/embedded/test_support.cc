@@ -3,8 +3,20 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "base/log.h"
 
 namespace roost::embedded {
+
+namespace {
+
+/// The tests make thousands of stores fail on purpose; each would write a line.
+class QuietLog final : public testing::Environment {
+ public:
+  void SetUp() override { EXPECT_TRUE(InitLog({.level = LogLevel::kOff}).ok()); }
+};
+const testing::Environment* const kQuietLog = testing::AddGlobalTestEnvironment(new QuietLog);
+
+}  // namespace
 
 CollectionSchema TestSchema(const std::string& name) {
   CollectionSchema schema{.name = name, .key_type = KeyType::kVarChar, .dynamic = true};
@@ -16,10 +28,9 @@ CollectionSchema TestSchema(const std::string& name) {
                    {.name = "body", .type = DataType::kText},
                    {.name = "extra", .type = DataType::kJson},
                    {.name = "list", .type = DataType::kArray, .element_type = DataType::kInt64}};
-  schema.vectors = {{.name = "v", .dimension = 4, .metric = Metric::kL2},
-                    {.name = "sparse",
-                     .type = DataType::kSparseVector,
-                     .metric = Metric::kInnerProduct}};
+  schema.vectors = {
+      {.name = "v", .dimension = 4, .metric = Metric::kL2},
+      {.name = "sparse", .type = DataType::kSparseVector, .metric = Metric::kInnerProduct}};
   return schema;
 }
 
@@ -148,8 +159,7 @@ Status Create(VectorStore& store, const CollectionSchema& schema) {
 }
 
 Status Put(VectorStore& store, const std::string& collection, std::vector<Record> records) {
-  const auto written =
-      store.Upsert({}, {.collection = collection, .records = std::move(records)});
+  const auto written = store.Upsert({}, {.collection = collection, .records = std::move(records)});
   return written.ok() ? Status() : Status(written.error());
 }
 

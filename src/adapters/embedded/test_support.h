@@ -38,6 +38,7 @@ class TestDisk {
   /// Fails the test where the store does not open.
   std::unique_ptr<EmbeddedStore> MustOpen(const EmbeddedOptions& options = TinyOptions());
   FakeFileSystem& files() { return *files_; }
+  FakeClock& clock() { return clock_; }
   Metrics& metrics() { return *metrics_; }
   /// Names in the folder that start and end so.
   std::vector<std::string> Names(const std::string& prefix, const std::string& suffix = "");
@@ -45,7 +46,7 @@ class TestDisk {
  private:
   std::unique_ptr<FakeFileSystem> files_ = FakeFileSystem::Make();
   std::unique_ptr<Metrics> metrics_ = MakeMetrics();
-  SystemClock clock_;
+  FakeClock clock_;
 };
 
 /// Shorthands; the caller looks at the status.

@@ -100,7 +100,7 @@ class VectorSearch {
     std::vector<Neighbor> found;
     if (const auto index = GraphFor(block, allowed)) {
       search.top_k = static_cast<uint32_t>(wanted);
-      search.ef = std::max({request_.ef, kDefaultEf, search.top_k});
+      search.ef = std::max(request_.ef == 0 ? kDefaultEf : request_.ef, search.top_k);
       found = index->Search(search);
     }
     if (found.size() < wanted) {  // No graph, or it lost its way.

@@ -34,7 +34,7 @@ Result<std::unique_ptr<Wal>> Wal::Start(FileSystem& file_system, Options options
   wal->file_ = TRY(wal->CreateFile(number, first_lsn));
   wal->files_ = std::move(older);
   wal->files_.push_back({.number = number, .first_lsn = first_lsn});
-  wal->end_ = wal->synced_ = kWalFileHeader;
+  wal->end_ = wal->records_end_ = wal->synced_ = wal->noted_ = kWalFileHeader;
   wal->next_lsn_ = first_lsn;
   return wal;
 }
@@ -75,7 +75,9 @@ Result<uint64_t> Wal::Append(std::string& record) {
   }
   const std::shared_ptr<File> file = file_;
   const uint64_t lsn = next_lsn_;
-  SealWalRecord(record, lsn, synced_);
+  const uint64_t noted = synced_;
+  SealWalRecord(record, lsn, noted);
+  appending_ = true;
   lock.unlock();  // Sync() of others goes on while we write.
 
   FAILPOINT("embedded.wal.before_append");
@@ -83,6 +85,7 @@ Result<uint64_t> Wal::Append(std::string& record) {
   FAILPOINT("embedded.wal.after_append");
 
   lock.lock();
+  appending_ = false;
   if (!written.ok()) {
     // Half a record must not stay: the next one would stand behind damage.
     if (const Status cut = file->Truncate(end_); !cut.ok()) {
@@ -94,6 +97,8 @@ Result<uint64_t> Wal::Append(std::string& record) {
     return std::move(written).error();
   }
   end_ += record.size();
+  records_end_ = end_;
+  noted_ = noted;
   next_lsn_ = lsn + 1;
   return lsn;
 }
@@ -113,7 +118,7 @@ Status Wal::Rotate() {
   file_ = TRY(CreateFile(number, next_lsn_));
   FAILPOINT("embedded.wal.after_rotate");
   files_.push_back({.number = number, .first_lsn = next_lsn_});
-  end_ = synced_ = kWalFileHeader;
+  end_ = records_end_ = synced_ = noted_ = kWalFileHeader;
   return {};
 }
 
@@ -124,7 +129,7 @@ Status Wal::Sync() {
   }
   const std::shared_ptr<File> file = file_;
   const uint64_t end = end_;
-  if (synced_ == end) {
+  if (synced_ >= records_end_) {
     return {};
   }
   lock.unlock();
@@ -138,8 +143,24 @@ Status Wal::Sync() {
   }
   if (file == file_) {
     synced_ = std::max(synced_, end);
+    if (!appending_ && noted_ < records_end_ && records_end_ <= synced_) {
+      WriteMark();
+    }
   }
   return {};
+}
+
+/// Holds mutex_; no record is being written. The mark itself need not be on disk.
+void Wal::WriteMark() {
+  std::string mark(kWalRecordHeader, '\0');
+  SealWalRecord(mark, next_lsn_ - 1, synced_);
+  const Status written = file_->Append(std::as_bytes(std::span(mark)));
+  if (written.ok()) {
+    end_ += mark.size();
+    noted_ = synced_;
+  } else if (!file_->Truncate(end_).ok()) {
+    broken_ = true;  // The next record would stand behind half a mark.
+  }
 }
 
 uint64_t Wal::next_lsn() const {

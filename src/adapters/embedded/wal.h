@@ -31,6 +31,9 @@ struct WalFile {
 };
 
 /// Appends to the log. Append is for one thread at a time (the sequencer), Sync for any.
+///
+/// Behind every sync that no record follows at once stands a mark: a record without payload that
+/// says how much is on disk. So damage to the last acknowledged record is told from a torn tail.
 class Wal {
  public:
   struct Options {
@@ -62,6 +65,7 @@ class Wal {
   Wal(FileSystem& file_system, Options options);
   Result<std::shared_ptr<File>> CreateFile(uint64_t number, uint64_t first_lsn);
   Status Rotate();
+  void WriteMark();
 
   FileSystem& file_system_;
   const Options options_;
@@ -70,7 +74,10 @@ class Wal {
   std::shared_ptr<File> file_;
   std::vector<WalFile> files_;  // the last one is written
   uint64_t end_ = 0;            // of the current file
+  uint64_t records_end_ = 0;    // of the current file, without marks behind
   uint64_t synced_ = 0;         // of the current file; what is before is on disk
+  uint64_t noted_ = 0;          // what the last record or mark says of synced_
+  bool appending_ = false;      // a record is being written without mutex_
   uint64_t next_lsn_ = 1;
   bool broken_ = false;
 };

@@ -54,14 +54,14 @@ void SealWalRecord(std::string& record, uint64_t lsn, uint64_t synced) {
 }
 
 std::optional<WalRecordView> ReadWalRecord(std::string_view file, uint64_t offset) {
-  if (offset > file.size() || file.size() - offset <= kWalRecordHeader) {
+  if (offset > file.size() || file.size() - offset < kWalRecordHeader) {
     return std::nullopt;
   }
   const char* data = file.data() + offset;
   const uint32_t length = LoadU32(data);
   const uint64_t synced = LoadU64(data + 16);
   // Cheap tests first: the search for records behind damage comes here for every byte.
-  if (length == 0 || length > file.size() - offset - kWalRecordHeader || synced > offset ||
+  if (length > file.size() - offset - kWalRecordHeader || synced > offset ||
       synced < kWalFileHeader) {
     return std::nullopt;
   }

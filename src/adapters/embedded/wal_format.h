@@ -26,9 +26,12 @@ struct WalRecordView {
   uint64_t synced = 0;  ///< bytes of the file that were on disk when the record was written
   std::string_view payload;
   uint64_t end = 0;  ///< offset behind it
+
+  bool is_mark() const { return payload.empty(); }
 };
 
-/// Fills in the header in front of the payload.
+/// Fills in the header in front of the payload. Without a payload it is a mark, which carries the
+/// LSN of the record before it.
 void SealWalRecord(std::string& record, uint64_t lsn, uint64_t synced);
 /// The record at `offset` of the file, if an intact one stands there.
 std::optional<WalRecordView> ReadWalRecord(std::string_view file, uint64_t offset);

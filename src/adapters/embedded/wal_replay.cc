@@ -110,10 +110,11 @@ class Replay {
     uint64_t offset = kWalFileHeader;
     while (offset < file.size()) {
       const auto record = ReadWalRecord(file, offset);
-      if (!record || record->lsn != next_lsn_) {
+      const uint64_t marked = record && record->is_mark() ? 1 : 0;  // Marks repeat the last LSN.
+      if (!record || record->lsn + marked != next_lsn_) {
         return HandleDamage(path, file, offset, last);
       }
-      if (record->lsn > after_lsn_) {
+      if (record->lsn > after_lsn_ && !record->is_mark()) {
         TRY(visit_(record->lsn, record->payload));
         ++result_.records;
       }
@@ -130,7 +131,7 @@ class Replay {
     if (!last) {
       return Damaged(path, offset, "the record has a wrong checksum and another file follows");
     }
-    for (uint64_t at = offset + 1; at + kWalRecordHeader < file.size(); ++at) {
+    for (uint64_t at = offset + 1; at + kWalRecordHeader <= file.size(); ++at) {
       const auto later = ReadWalRecord(file, at);
       if (later && later->lsn >= next_lsn_ && later->synced > offset) {
         return Damaged(path, offset,

@@ -34,11 +34,11 @@ class WalTest : public testing::Test {
   Result<std::vector<std::string>> Replay(WalReplay* replay = nullptr, uint64_t first_number = 1,
                                           uint64_t after = 0) {
     std::vector<std::string> payloads;
-    auto result = ReplayWal(*files_, Options(), first_number, after,
-                            [&](uint64_t, std::string_view payload) {
-                              payloads.emplace_back(payload);
-                              return Status();
-                            });
+    auto result =
+        ReplayWal(*files_, Options(), first_number, after, [&](uint64_t, std::string_view payload) {
+          payloads.emplace_back(payload);
+          return Status();
+        });
     if (!result.ok()) {
       return result.error();
     }
@@ -53,7 +53,9 @@ class WalTest : public testing::Test {
   void SetContent(const std::string& content, uint64_t number = 1) {
     ASSERT_TRUE(files_->WriteAtomically("db/" + WalFileName(number), content).ok());
   }
-  static std::string Payload(int i) { return std::string(10 + i * 7 % 40, static_cast<char>('a' + i)); }
+  static std::string Payload(int i) {
+    return std::string(10 + i * 7 % 40, static_cast<char>('a' + i));
+  }
 
   std::unique_ptr<FakeFileSystem> files_ = FakeFileSystem::Make();
 };
@@ -105,7 +107,6 @@ TEST_F(WalTest, TruncatedAtEveryByteGivesAPrefix) {
     ASSERT_TRUE(Append(*wal, Payload(i)).ok());
     ends.push_back(Content().size());
   }
-  ASSERT_TRUE(wal->Sync().ok());
   const std::string whole = Content();
   for (size_t size = kWalFileHeader; size <= whole.size(); ++size) {
     SetContent(whole.substr(0, size));
@@ -131,7 +132,8 @@ TEST_F(WalTest, AFlippedBitInAnAcknowledgedRecordIsRefusedAndNamed) {
     ASSERT_TRUE(wal->Sync().ok());
   }
   const std::string whole = Content();
-  for (size_t byte = kWalFileHeader; byte < starts.back(); ++byte) {
+  const size_t mark = whole.size() - kWalRecordHeader;  // Behind the last record.
+  for (size_t byte = kWalFileHeader; byte < mark; ++byte) {
     std::string damaged = whole;
     damaged[byte] = static_cast<char>(damaged[byte] ^ (1 << byte % 8));
     SetContent(damaged);
@@ -148,7 +150,35 @@ TEST_F(WalTest, AFlippedBitInAnAcknowledgedRecordIsRefusedAndNamed) {
   }
 }
 
-TEST_F(WalTest, DamageInTheLastRecordIsDroppedAndReported) {
+TEST_F(WalTest, MarksAreNoRecordsAndMayBeLost) {
+  auto wal = Start();
+  ASSERT_TRUE(Append(*wal, "one").ok());
+  const size_t end = Content().size();
+  ASSERT_TRUE(wal->Sync().ok());
+  ASSERT_TRUE(wal->Sync().ok());
+  EXPECT_EQ(Content().size(), end + kWalRecordHeader) << "one mark behind one sync";
+  ASSERT_TRUE(Append(*wal, "two").ok());
+  const std::string whole = Content();
+  EXPECT_EQ(Replay().value(), (std::vector<std::string>{"one", "two"}));
+  for (size_t size = end; size <= end + kWalRecordHeader; ++size) {
+    SetContent(whole.substr(0, size));
+    EXPECT_EQ(Replay().value(), std::vector<std::string>{"one"}) << size;
+  }
+}
+
+TEST_F(WalTest, AFullDiskLeavesNoHalfMark) {
+  auto wal = Start();
+  ASSERT_TRUE(Append(*wal, "one").ok());
+  const size_t size = Content().size();
+  files_->SetFaults({.free_bytes = 10, .short_writes = true});
+  ASSERT_TRUE(wal->Sync().ok());
+  EXPECT_EQ(Content().size(), size);
+  files_->SetFaults({});
+  EXPECT_EQ(Append(*wal, "two").value(), 2u);
+  EXPECT_EQ(Replay().value(), (std::vector<std::string>{"one", "two"}));
+}
+
+TEST_F(WalTest, DamageInARecordThatWasNotAcknowledgedIsDroppedAndReported) {
   auto wal = Start();
   ASSERT_TRUE(Append(*wal, "first").ok());
   ASSERT_TRUE(wal->Sync().ok());

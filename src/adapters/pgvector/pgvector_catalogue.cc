@@ -21,10 +21,10 @@ std::string CatalogueName(const std::string& schema) {
 }
 
 Status MakeExtension(const RequestContext& context, PgConnection& connection) {
-  auto there = TRY(connection.Run(
-      context,
-      "SELECT (SELECT count(*) FROM pg_extension WHERE extname = 'vector'), "
-      "(SELECT count(*) FROM pg_available_extensions WHERE name = 'vector')"));
+  auto there =
+      TRY(connection.Run(context,
+                         "SELECT (SELECT count(*) FROM pg_extension WHERE extname = 'vector'), "
+                         "(SELECT count(*) FROM pg_available_extensions WHERE name = 'vector')"));
   if (there.Int(0, 0) > 0) {
     return {};
   }
@@ -131,6 +131,16 @@ void PgCatalogue::Forget(const std::string& collection) {
   known_.erase(collection);
 }
 
+Result<bool> PgCatalogue::IsCurrent(const RequestContext& context, PgConnection& connection,
+                                    const PgTable& table) const {
+  PgParams by_name;
+  by_name.Text(table.schema.name);
+  auto row =
+      TRY(connection.Run(context, "SELECT id FROM " + CatalogueName(schema_) + " WHERE name = $1",
+                         std::move(by_name)));
+  return row.rows() == 1 && row.Int(0, 0) == table.id;
+}
+
 std::vector<PgCatalogue::TablePtr> PgCatalogue::Known() const {
   const std::lock_guard lock(mutex_);
   std::vector<TablePtr> tables;
@@ -153,13 +163,14 @@ Result<PgCatalogue::TablePtr> PgCatalogue::Load(const RequestContext& context,
     return Missing(collection);
   }
   if (row.Int(0, 2) > kFormatVersion) {
-    return FailedPrecondition("collection \"" + collection + "\" was made by a newer version (format " +
+    return FailedPrecondition("collection \"" + collection +
+                              "\" was made by a newer version (format " +
                               std::to_string(row.Int(0, 2)) + "); upgrade this one");
   }
   auto schema = SchemaFromJson(row.Text(0, 1));
   if (!schema.ok()) {
-    return DataLoss("the schema of collection \"" + collection + "\" in roost_collections is damaged: " +
-                    schema.error().message);
+    return DataLoss("the schema of collection \"" + collection +
+                    "\" in roost_collections is damaged: " + schema.error().message);
   }
   auto table = std::make_shared<PgTable>(*std::move(schema), schema_, row.Int(0, 0));
   PgParams by_table;
@@ -195,11 +206,12 @@ Status PgCatalogue::Create(const RequestContext& context, PgConnection& connecti
     params.Text(schema.name);
     params.Text(SchemaToJson(schema));
     params.Int64(kFormatVersion);
-    auto made = TRY(connection.Run(context,
-                                   "INSERT INTO " + CatalogueName(schema_) +
-                                       " (name, table_name, schema_json, format_version) VALUES "
-                                       "($1, '', $2, $3) ON CONFLICT (name) DO NOTHING RETURNING id",
-                                   std::move(params)));
+    auto made =
+        TRY(connection.Run(context,
+                           "INSERT INTO " + CatalogueName(schema_) +
+                               " (name, table_name, schema_json, format_version) VALUES "
+                               "($1, '', $2, $3) ON CONFLICT (name) DO NOTHING RETURNING id",
+                           std::move(params)));
     if (made.rows() == 0) {
       return AlreadyExists("collection \"" + schema.name + "\" exists already");
     }
@@ -221,8 +233,7 @@ Status PgCatalogue::Drop(const RequestContext& context, PgConnection& connection
     PgParams params;
     params.Text(collection);
     auto gone = TRY(connection.Run(
-        context,
-        "DELETE FROM " + CatalogueName(schema_) + " WHERE name = $1 RETURNING table_name",
+        context, "DELETE FROM " + CatalogueName(schema_) + " WHERE name = $1 RETURNING table_name",
         std::move(params)));
     if (gone.rows() == 0) {
       return Missing(collection);
@@ -237,8 +248,8 @@ Status PgCatalogue::Drop(const RequestContext& context, PgConnection& connection
 
 Result<std::vector<std::string>> PgCatalogue::List(const RequestContext& context,
                                                    PgConnection& connection) const {
-  auto rows = TRY(connection.Run(
-      context, "SELECT name FROM " + CatalogueName(schema_) + " ORDER BY name"));
+  auto rows =
+      TRY(connection.Run(context, "SELECT name FROM " + CatalogueName(schema_) + " ORDER BY name"));
   std::vector<std::string> names;
   for (size_t i = 0; i < rows.rows(); ++i) {
     names.push_back(rows.Text(i, 0));

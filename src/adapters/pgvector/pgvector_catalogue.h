@@ -28,8 +28,8 @@ Result<PgServer> PreparePgServer(const RequestContext& context, PgConnection& co
                                  const std::string& schema);
 
 /// The collections: rows of `roost_collections`, remembered once read. Thread safe. A table's name
-/// is never used again, so that a statement with a remembered one that is gone fails with kNotFound;
-/// then Forget() and ask again.
+/// is never used again, so that a statement with a remembered one that is gone fails with
+/// kNotFound; then Forget() and ask again.
 class PgCatalogue {
  public:
   using TablePtr = std::shared_ptr<const PgTable>;
@@ -39,6 +39,9 @@ class PgCatalogue {
   Result<TablePtr> Find(const RequestContext& context, PgConnection& connection,
                         const std::string& collection);
   void Forget(const std::string& collection);
+  /// Whether the collection of that name still is the one that `table` holds.
+  Result<bool> IsCurrent(const RequestContext& context, PgConnection& connection,
+                         const PgTable& table) const;
   /// Those read so far.
   std::vector<TablePtr> Known() const;
 

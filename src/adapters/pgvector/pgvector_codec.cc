@@ -21,9 +21,7 @@ Error Damaged(std::string_view what) {
                   "; was the table changed by hand?");
 }
 
-uint8_t HexDigit(char c) {
-  return static_cast<uint8_t>(c <= '9' ? c - '0' : c - 'a' + 10);
-}
+uint8_t HexDigit(char c) { return static_cast<uint8_t>(c <= '9' ? c - '0' : c - 'a' + 10); }
 
 void EncodeUuid(PgWriter& out, std::string_view text) {
   std::string digits(text);
@@ -267,8 +265,8 @@ Result<Vector> DecodeVector(DataType type, std::string_view bytes) {
         Store16(vector.bytes, static_cast<uint16_t>(reader.Int16()));
         break;
       case DataType::kInt8Vector:
-        vector.bytes += static_cast<char>(static_cast<int8_t>(
-            HalfToFloat(static_cast<uint16_t>(reader.Int16()))));
+        vector.bytes += static_cast<char>(
+            static_cast<int8_t>(HalfToFloat(static_cast<uint16_t>(reader.Int16()))));
         break;
       case DataType::kBFloat16Vector:
         Store16(vector.bytes, static_cast<uint16_t>(reader.Uint32() >> 16));
@@ -311,8 +309,7 @@ std::string EncodeWords(std::string_view text) {
   for (std::string& word : Tokenize(text)) {
     position = std::min(position + 1, kMaxPosition);
     auto& positions = words[std::move(word)];
-    if (positions.size() < kMaxPositions &&
-        (positions.empty() || positions.back() < position)) {
+    if (positions.size() < kMaxPositions && (positions.empty() || positions.back() < position)) {
       positions.push_back(static_cast<uint16_t>(position));
     }
   }
@@ -329,15 +326,20 @@ std::string EncodeWords(std::string_view text) {
   return out.Take();
 }
 
-std::string AnyWordQuery(std::string_view text) {
+std::vector<std::string> QuotedWords(std::string_view text) {
   std::vector<std::string> words = Tokenize(text);
   std::sort(words.begin(), words.end());
   words.erase(std::unique(words.begin(), words.end()), words.end());
+  for (std::string& word : words) {
+    word = "'" + word + "'";  // letters, marks and digits only: nothing to escape
+  }
+  return words;
+}
+
+std::string AnyWordQuery(std::span<const std::string> quoted_words) {
   std::string query;
-  for (const std::string& word : words) {
-    query += query.empty() ? "'" : " | '";
-    query += word;  // letters, marks and digits only: nothing to escape
-    query += "'";
+  for (const std::string& word : quoted_words) {
+    query += (query.empty() ? "" : " | ") + word;
   }
   return query;
 }

@@ -27,17 +27,19 @@ Result<Value> DecodeScalar(DataType type, std::string_view bytes);
 void EncodeVector(PgWriter& out, const Vector& vector);
 Result<Vector> DecodeVector(DataType type, std::string_view bytes);
 
-/// A sparse vector for search: sparsevec has a thousand million dimensions, we have 2^32, so index i
-/// is dimension i mod 10^9 of part i div 10^9. Zeros are left out; `elements` gets the number of
-/// parts. `sparsevec_oid` is the element's type.
+/// A sparse vector for search: sparsevec has a thousand million dimensions, we have 2^32, so index
+/// i is dimension i mod 10^9 of part i div 10^9. Zeros are left out. `sparsevec_oid` is the type of
+/// a part.
 std::string EncodeParts(const Vector& vector, uint32_t sparsevec_oid);
 /// The parts of a query as (part, sparsevec in binary format), empty ones left out.
 std::vector<std::pair<size_t, std::string>> EncodeQueryParts(const Vector& vector);
 
 /// A text's words with their positions, as tsvector.
 std::string EncodeWords(std::string_view text);
-/// A tsquery, as text, for any of the text's words; empty when it has none.
-std::string AnyWordQuery(std::string_view text);
+/// The text's different words, each a tsquery in text form.
+std::vector<std::string> QuotedWords(std::string_view text);
+/// A tsquery, as text, for any of the words; empty when there are none.
+std::string AnyWordQuery(std::span<const std::string> quoted_words);
 
 /// Appends a row of the table as a composite value, without its length. `sparsevec_oid` as above.
 void EncodeRow(PgWriter& out, const PgTable& table, const Record& record,

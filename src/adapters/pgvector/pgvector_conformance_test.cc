@@ -1,10 +1,10 @@
 // The suite that every store passes, against a real server.
 
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <iostream>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "adapters/pgvector/pgvector_store.h"
 #include "base/clock.h"

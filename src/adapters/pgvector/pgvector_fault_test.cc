@@ -20,8 +20,8 @@ RecordKey KeyOf(const std::string& key) { return {.tenant = {}, .key = key}; }
 bool AwaitBlocked() {
   const auto session = OpenSession(SharedPgVectorPeer().uri());
   return Await([&] {
-    const auto waiting =
-        session->Run(Soon(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+    const auto waiting = session->Run(
+        Soon(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
     return waiting.ok() && waiting->Int(0, 0) > 0;
   });
 }
@@ -60,6 +60,25 @@ TEST_F(PgVectorFaultTest, WriteThatWaitsForALockIsCancelledAndNotApplied) {
   EXPECT_EQ(written.code(), Code::kDeadlineExceeded);
   EXPECT_FALSE(written.error().outcome_unknown) << "PostgreSQL confirmed the cancel";
   EXPECT_THAT(written.error().message, HasSubstr("nothing was changed"));
+  ASSERT_TRUE(session_->Run(Soon(), "ROLLBACK").ok());
+  EXPECT_EQ(Stored(), 1);
+}
+
+TEST_F(PgVectorFaultTest, ReadPastItsDeadlineIsCancelledOnTheServer) {
+  ASSERT_TRUE(session_->Run(Soon(), "BEGIN").ok());
+  ASSERT_TRUE(
+      session_
+          ->Script(Soon(), "LOCK TABLE " + table_ + " IN ACCESS EXCLUSIVE MODE", PgEffect::kWrite)
+          .ok());
+  const auto count = store_->Count(Within(milliseconds(200)), {.collection = schema_.name});
+  EXPECT_EQ(count.code(), Code::kDeadlineExceeded);
+  const auto other = OpenSession(SharedPgVectorPeer().uri());
+  EXPECT_TRUE(Await([&] {
+    const auto waiting =
+        other->Run(Soon(), "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '" +
+                               table_ + "'::regclass");
+    return waiting.ok() && waiting->Int(0, 0) == 0;
+  })) << "nobody waits for the lock any more";
   ASSERT_TRUE(session_->Run(Soon(), "ROLLBACK").ok());
   EXPECT_EQ(Stored(), 1);
 }
@@ -110,8 +129,7 @@ TEST_F(PgVectorFaultTest, SessionsKilledWhileIdleAreReplacedUnseen) {
                   .ok());
   ASSERT_TRUE(Await([&] {
     const auto left = session_->Run(
-        Soon(),
-        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'");
+        Soon(), "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'");
     return left.ok() && left->Int(0, 0) == 1;
   }));
   EXPECT_TRUE(Upsert(Soon(), 4).ok());
@@ -149,16 +167,17 @@ TEST(PgVectorServer, HangingServerGivesUnknownOutcomeSoonAfterTheDeadline) {
   ASSERT_TRUE(
       store->Upsert(Soon(), {.collection = schema.name, .records = {PlainRow("a", 1)}}).ok());
   const auto session = OpenSession((*peer)->uri());
-  const auto pid = session->Run(
-      Soon(), "SELECT pid FROM pg_stat_activity WHERE application_name = 'roost' AND pid <> "
-              "pg_backend_pid() AND state = 'idle' LIMIT 1");
+  const auto pid =
+      session->Run(Soon(),
+                   "SELECT pid FROM pg_stat_activity WHERE application_name = 'roost' AND pid <> "
+                   "pg_backend_pid() AND state = 'idle' LIMIT 1");
   ASSERT_TRUE(pid.ok());
   (*peer)->Freeze(true);  // no new sessions, so no cancel either
   const auto backend = static_cast<pid_t>(pid->Int(0, 0));
   ASSERT_EQ(kill(backend, SIGSTOP), 0);
   const auto before = steady_clock::now();
-  const auto written = store->Upsert(
-      Within(milliseconds(200)), {.collection = schema.name, .records = {PlainRow("a", 2)}});
+  const auto written = store->Upsert(Within(milliseconds(200)),
+                                     {.collection = schema.name, .records = {PlainRow("a", 2)}});
   const auto took = steady_clock::now() - before;
   kill(backend, SIGCONT);
   (*peer)->Freeze(false);
@@ -194,6 +213,60 @@ TEST(PgVectorServer, StoppedServerIsUnavailableAtOnceAndComesBack) {
   EXPECT_EQ(*count, 1u);
 }
 
+TEST(PgVectorServer, ReadOnlyServerIsUnavailableUntilItTakesWrites) {
+  auto peer = PgVectorPeer::Launch({});
+  ASSERT_TRUE(peer.ok()) << peer.error().ToString();
+  PgVectorOptions options;
+  options.uri = (*peer)->uri();
+  options.build_indexes = false;
+  const auto store = OpenStore(options);
+  const auto session = OpenSession((*peer)->uri());
+  const auto schema = PlainSchema();
+  ASSERT_TRUE(store->CreateCollection(Soon(), {.schema = schema}).ok());
+  const auto switch_to = [&](const std::string& how) {
+    ASSERT_TRUE(session->Script(Soon(), "ALTER SYSTEM " + how, PgEffect::kWrite).ok());
+    ASSERT_TRUE(session->Run(Soon(), "SELECT pg_reload_conf()").ok());
+  };
+  const auto write = [&] {
+    return store->Upsert(Soon(), {.collection = schema.name, .records = {PlainRow("a", 1)}});
+  };
+  switch_to("SET default_transaction_read_only = on");
+  EXPECT_TRUE(Await([&] {
+    const auto written = write();
+    return written.code() == Code::kUnavailable && !written.error().outcome_unknown;
+  })) << "in the session that was open";
+  const auto refused = write();
+  EXPECT_EQ(refused.code(), Code::kUnavailable) << "new sessions want a server that takes writes";
+  EXPECT_THAT(refused.error().message, HasSubstr("read-only"));
+  EXPECT_EQ(OpenPgVectorStore(options, TestClock(), TestMetrics()).code(), Code::kUnavailable);
+  switch_to("RESET default_transaction_read_only");
+  EXPECT_TRUE(Await([&] { return write().ok(); }));
+}
+
+TEST(PgVectorServer, TooManyConnectionsAreResourceExhausted) {
+  const auto session = OpenSession(SharedPgVectorPeer().uri());
+  const std::string name = FreshName();
+  ASSERT_TRUE(
+      session->Script(Soon(), "CREATE ROLE " + name + " LOGIN CONNECTION LIMIT 0", PgEffect::kWrite)
+          .ok());
+  PgVectorOptions options;
+  options.port = SharedPgVectorPeer().port();
+  options.user = name;
+  const auto refused = OpenPgVectorStore(options, TestClock(), TestMetrics());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.code(), Code::kResourceExhausted) << refused.error().ToString();
+  EXPECT_THAT(refused.error().message, HasSubstr("too many connections"));
+}
+
+TEST(PgVectorServer, UnreadableAddressIsRefusedWithoutRepeatingIt) {
+  PgVectorOptions options;
+  options.uri = "postgresql://me:secret@127.0.0.1:99999/books";
+  const auto refused = OpenPgVectorStore(options, TestClock(), TestMetrics());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.code(), Code::kInvalidArgument);
+  EXPECT_THAT(refused.error().message, Not(HasSubstr("secret")));
+}
+
 TEST(PgVectorServer, WrongPasswordIsSaidWithoutThePassword) {
   auto peer = PgVectorPeer::Launch({.password = "right-secret"});
   ASSERT_TRUE(peer.ok()) << peer.error().ToString();
@@ -215,8 +288,7 @@ TEST(PgVectorServer, MissingExtensionSaysWhatToDo) {
   const auto session = OpenSession(SharedPgVectorPeer().uri());
   const std::string name = FreshName();
   ASSERT_TRUE(session->Script(Soon(), "CREATE ROLE " + name + " LOGIN", PgEffect::kWrite).ok());
-  ASSERT_TRUE(
-      session->Script(Soon(), "CREATE DATABASE " + name, PgEffect::kWrite).ok());
+  ASSERT_TRUE(session->Script(Soon(), "CREATE DATABASE " + name, PgEffect::kWrite).ok());
   PgVectorOptions options;
   options.port = SharedPgVectorPeer().port();
   options.user = name;
@@ -230,12 +302,12 @@ TEST(PgVectorServer, MissingExtensionSaysWhatToDo) {
 TEST(PgVectorServer, UnsuitableDatabasesAreRefusedPlainly) {
   const auto session = OpenSession(SharedPgVectorPeer().uri());
   const std::string name = FreshName();
-  ASSERT_TRUE(session
-                  ->Script(Soon(),
-                           "CREATE DATABASE " + name +
-                               " ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0",
-                           PgEffect::kWrite)
-                  .ok());
+  ASSERT_TRUE(
+      session
+          ->Script(Soon(),
+                   "CREATE DATABASE " + name + " ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0",
+                   PgEffect::kWrite)
+          .ok());
   PgVectorOptions options;
   options.port = SharedPgVectorPeer().port();
   options.database = name;

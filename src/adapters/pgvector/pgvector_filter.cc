@@ -25,8 +25,9 @@ std::string Compare(const Filter& filter, OperandPrinter& printer) {
   const bool negated = filter.comparison == Comparison::kNe;
   const Comparison comparison = negated ? Comparison::kEq : filter.comparison;
   const std::string condition =
-      IsLiteral(filter.right) ? printer.CompareLiteral(filter.left, comparison, filter.right.literal)
-                              : printer.CompareOperands(filter.left, comparison, filter.right);
+      IsLiteral(filter.right)
+          ? printer.CompareLiteral(filter.left, comparison, filter.right.literal)
+          : printer.CompareOperands(filter.left, comparison, filter.right);
   return negated ? "NOT " + condition : condition;
 }
 
@@ -63,20 +64,19 @@ std::string Print(const Filter& filter, OperandPrinter& printer) {
 }
 
 Status CheckOperand(const Operand& operand, const PgTable& table) {
-  const bool named = operand.kind == Operand::Kind::kField ||
-                     operand.kind == Operand::Kind::kArrayElement ||
-                     operand.kind == Operand::Kind::kArrayLength ||
-                     operand.kind == Operand::Kind::kJsonPath;
+  const bool named =
+      operand.kind == Operand::Kind::kField || operand.kind == Operand::Kind::kArrayElement ||
+      operand.kind == Operand::Kind::kArrayLength || operand.kind == Operand::Kind::kJsonPath;
   if (named && !operand.name.empty()) {
     const PgColumn* column = table.FindField(operand.name);
     if (column == nullptr) {
-      return InvalidArgument("the filter names field \"" + operand.name + "\", which collection \"" +
-                             table.schema.name + "\" does not have");
+      return InvalidArgument("the filter names field \"" + operand.name +
+                             "\", which collection \"" + table.schema.name + "\" does not have");
     }
     const FieldSchema& field = table.field(*column);
     const bool whole = operand.kind == Operand::Kind::kField;
     const bool fits = operand.kind == Operand::Kind::kJsonPath ? field.type == DataType::kJson
-                      : whole ? field.type == operand.type
+                      : whole                                  ? field.type == operand.type
                               : field.type == DataType::kArray || field.type == DataType::kJson;
     if (!fits) {
       return InvalidArgument("the filter takes field \"" + operand.name + "\" for " +

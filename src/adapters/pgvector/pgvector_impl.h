@@ -61,7 +61,8 @@ class PgStore final : public PgVectorStore {
   using Body = std::function<Result<T>(const Session&)>;
 
   /// Runs `body` with a session and the collection's table; again when the table was remembered
-  /// wrongly, and when the server gave up for a conflict with another transaction.
+  /// wrongly, and when the server gave up for a conflict with another transaction. `body` judges
+  /// its input by the table's schema and changes nothing when it says kInvalidArgument.
   template <typename T>
   Result<T> With(const RequestContext& outer, std::chrono::milliseconds timeout,
                  const std::string& collection, const Body<T>& body);
@@ -92,12 +93,24 @@ class PgStore final : public PgVectorStore {
   Result<SearchResult> SearchVectors(const Session& session, const SearchRequest& request,
                                      const VectorFieldSchema& field);
   Result<SearchResult> SearchTexts(const Session& session, const SearchRequest& request);
+  /// pgvector_keywords.cc. Best first, those before the offset included.
+  Result<std::vector<Hit>> SearchText(const Session& session, const SearchRequest& request,
+                                      const std::string& text);
   Result<std::vector<PgResult>> RunNearest(const Session& session, const NearestQuery& query,
                                            std::span<const size_t> which, bool exact);
 
   // pgvector_index.cc
+  struct Upkeep {
+    int64_t rows = 0;
+    SteadyTime build_not_before{};
+    SteadyTime expire_not_before{};
+  };
   void StartIndexer();
   void WatchIndexes(std::stop_token stop);
+  /// One look at a table. True when its indexes should be built now.
+  Result<bool> KeepUp(const RequestContext& context, const PgTable& table, Upkeep& last);
+  Result<uint64_t> ExpireTombstones(const RequestContext& context, PgConnection& connection,
+                                    const PgTable& table);
   Status CheckIndexes(const RequestContext& context, PgConnection& connection, const PgTable& table,
                       uint64_t min_rows);
   Result<bool> LookAtIndexes(const RequestContext& context, PgConnection& connection,
@@ -135,6 +148,12 @@ Result<T> PgStore::With(const RequestContext& outer, std::chrono::milliseconds t
     }
     if (result.code() == Code::kNotFound) {
       gone = table->id;
+      catalogue_.Forget(collection);
+    } else if (result.code() == Code::kInvalidArgument) {
+      // Judged by a schema that another process may have replaced since.
+      if (TRY(catalogue_.IsCurrent(context, *lease, *table))) {
+        return result;
+      }
       catalogue_.Forget(collection);
     } else if (result.code() != Code::kAborted || result.error().outcome_unknown) {
       return result;

@@ -1,4 +1,5 @@
-// HNSW indexes: built after the rows are there, because inserting into one is many times slower.
+// Upkeep: HNSW indexes, built after the rows are there because inserting into one is many times
+// slower, and old tombstones.
 
 #include <map>
 
@@ -12,6 +13,8 @@ namespace {
 constexpr std::chrono::seconds kRetryBuild{60};
 /// A collection that grows faster than this between two looks is still being filled.
 constexpr double kQuietGrowth = 0.1;
+/// Tombstones forgotten in one transaction.
+constexpr uint64_t kExpireAtOnce = 10'000;
 constexpr std::string_view kBuildLock = "7453926";
 
 PgOptions ForBuilding(PgOptions connect, const PgVectorOptions& options, int workers) {
@@ -55,8 +58,8 @@ Status PgStore::BuildIndex(const RequestContext& context, PgConnection& connecti
       PgQuoteName(options_.schema) + "." + PgQuoteName(IndexName(table, vector));
   TRY(connection.Script(context, "DROP INDEX IF EXISTS " + name, PgEffect::kWrite));
   TRY(connection.Script(context, CreateIndex(table, vector), PgEffect::kWrite));
-  LogInfo("built an HNSW index", {{"collection", table.schema.name},
-                                  {"vector", table.schema.vectors[vector].name}});
+  LogInfo("built an HNSW index",
+          {{"collection", table.schema.name}, {"vector", table.schema.vectors[vector].name}});
   return {};
 }
 
@@ -69,9 +72,9 @@ Status PgStore::CheckIndexes(const RequestContext& context, PgConnection& connec
       "(" + std::string(kBuildLock) + ", " + std::to_string(table.id % 2'000'000'000) + ")";
   // Another process may be at it; whoever waits here sees its index afterwards.
   const bool wait = min_rows == 0;
-  auto locked = TRY(connection.Run(
-      context, wait ? "SELECT true FROM (SELECT pg_advisory_lock" + lock + ") AS l"
-                    : "SELECT pg_try_advisory_lock" + lock));
+  auto locked = TRY(
+      connection.Run(context, wait ? "SELECT true FROM (SELECT pg_advisory_lock" + lock + ") AS l"
+                                   : "SELECT pg_try_advisory_lock" + lock));
   if (locked.Int(0, 0) == 0) {
     return {};
   }
@@ -92,8 +95,7 @@ Status PgStore::CheckIndexes(const RequestContext& context, PgConnection& connec
 
 Status PgStore::BuildIndexes(const RequestContext& context, const std::string& collection) {
   for (int workers = options_.index_build_workers;; workers = 0) {
-    auto connection = TRY(
-        PgConnection::Connect(context, ForBuilding(connect_, options_, workers)));
+    auto connection = TRY(PgConnection::Connect(context, ForBuilding(connect_, options_, workers)));
     const auto table = TRY(catalogue_.Find(context, *connection, collection));
     Status built = CheckIndexes(context, *connection, *table, 0);
     // A parallel build needs shared memory, of which containers have little.
@@ -108,11 +110,7 @@ void PgStore::StartIndexer() {
 }
 
 void PgStore::WatchIndexes(std::stop_token stop) {
-  struct Seen {
-    int64_t rows = 0;
-    SteadyTime not_before{};
-  };
-  std::map<int64_t, Seen> seen;
+  std::map<int64_t, Upkeep> upkeep;
   while (clock_.SleepFor(options_.index_check_interval, stop)) {
     RequestContext context;
     context.stop = stop;
@@ -120,44 +118,71 @@ void PgStore::WatchIndexes(std::stop_token stop) {
       if (stop.stop_requested()) {
         return;
       }
-      const RequestContext look = context.WithTimeout(options_.call_timeout);
-      auto lease = pool_.Acquire(look);
-      if (!lease.ok()) {
-        break;
+      Upkeep& last = upkeep[table->id];
+      auto wanted = KeepUp(context.WithTimeout(options_.call_timeout), *table, last);
+      if (wanted.code() == Code::kNotFound) {
+        catalogue_.Forget(table->schema.name);  // dropped by another process
       }
-      connections_.Set(static_cast<double>(pool_.stats().open));
-      PgConnection& connection = **lease;
-      const auto all = LookAtIndexes(look, connection, *table);
-      if (!all.ok() || *all || !options_.build_indexes) {
+      if (!wanted.ok()) {
         continue;
       }
-      PgParams params;
-      params.Text(table->name);
-      auto count = connection.Run(look,
-                                  "SELECT GREATEST(c.reltuples::bigint, "
-                                  "pg_stat_get_live_tuples(c.oid)) FROM pg_class c WHERE c.oid = "
-                                  "to_regclass($1)",
-                                  std::move(params));
-      if (!count.ok() || count->rows() == 0) {
-        continue;
-      }
-      const int64_t rows = count->Int(0, 0);
-      Seen& last = seen[table->id];
-      const bool quiet =
-          static_cast<double>(rows - last.rows) <= kQuietGrowth * static_cast<double>(rows);
-      last.rows = rows;
-      if (rows < static_cast<int64_t>(options_.index_min_rows) || !quiet ||
-          clock_.Now() < last.not_before) {
+      if (!*wanted || clock_.Now() < last.build_not_before) {
         continue;
       }
       const Status built = BuildIndexes(context, table->schema.name);
       if (!built.ok() && !stop.stop_requested()) {
-        last.not_before = clock_.Now() + kRetryBuild;
+        last.build_not_before = clock_.Now() + kRetryBuild;
         LogWarning("an HNSW index could not be built; searches compare with all records until then",
                    {{"collection", table->schema.name}, {"error", built.error()}});
       }
     }
   }
+}
+
+Result<bool> PgStore::KeepUp(const RequestContext& context, const PgTable& table, Upkeep& last) {
+  auto lease = TRY(pool_.Acquire(context));
+  connections_.Set(static_cast<double>(pool_.stats().open));
+  if (clock_.Now() >= last.expire_not_before) {
+    const uint64_t expired = TRY(ExpireTombstones(context, *lease, table));
+    if (expired < kExpireAtOnce) {
+      last.expire_not_before = clock_.Now() + options_.tombstone_lifetime / 100;
+    }
+  }
+  const bool all = TRY(LookAtIndexes(context, *lease, table));
+  if (all || !options_.build_indexes) {
+    return false;
+  }
+  PgParams params;
+  params.Text(table.name);
+  auto count = TRY(lease->Run(context,
+                              "SELECT GREATEST(c.reltuples::bigint, "
+                              "pg_stat_get_live_tuples(c.oid)) FROM pg_class c WHERE c.oid = "
+                              "to_regclass($1)",
+                              std::move(params)));
+  if (count.rows() == 0) {
+    return false;
+  }
+  const int64_t rows = count.Int(0, 0);
+  const bool quiet =
+      static_cast<double>(rows - last.rows) <= kQuietGrowth * static_cast<double>(rows);
+  last.rows = rows;
+  return quiet && rows >= static_cast<int64_t>(options_.index_min_rows);
+}
+
+Result<uint64_t> PgStore::ExpireTombstones(const RequestContext& context, PgConnection& connection,
+                                           const PgTable& table) {
+  PgParams params;
+  params.Double(std::chrono::duration<double>(options_.tombstone_lifetime).count());
+  // Asked again outside, because a write may bring the record back in between.
+  auto gone = TRY(connection.Run(
+      context,
+      "DELETE FROM " + table.name + " WHERE \"_deleted\" AND ctid = ANY (ARRAY(SELECT ctid FROM " +
+          table.name +
+          " WHERE \"_deleted\" AND \"_buried\" < now() - make_interval(secs => $1) "
+          "LIMIT " +
+          std::to_string(kExpireAtOnce) + "))",
+      std::move(params), PgEffect::kWrite));
+  return gone.affected();
 }
 
 }  // namespace roost

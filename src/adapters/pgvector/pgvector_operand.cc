@@ -94,10 +94,10 @@ std::optional<Value> AsStored(DataType type, const Value& value) {
       } else {
         return std::nullopt;
       }
-      const bool stored = std::isfinite(number) &&
-                          (type != DataType::kFloat ||
-                           (std::fabs(number) <= std::numeric_limits<float>::max() &&
-                            static_cast<double>(static_cast<float>(number)) == number));
+      const bool stored =
+          std::isfinite(number) &&
+          (type != DataType::kFloat || (std::fabs(number) <= std::numeric_limits<float>::max() &&
+                                        static_cast<double>(static_cast<float>(number)) == number));
       return stored ? std::optional(Value(number)) : std::nullopt;
     }
     case SqlKind::kInt:
@@ -154,8 +154,8 @@ std::string OrderIntDouble(const std::string& x, const std::string& y) {
   return "(CASE WHEN " + x + " IS NULL OR " + y + " IS NULL THEN NULL WHEN " + y +
          " >= 9223372036854775808::float8 THEN -1 WHEN " + y +
          " < -9223372036854775808::float8 THEN 1 WHEN " + x + " < trunc(" + y +
-         ")::bigint THEN -1 WHEN " + x + " > trunc(" + y + ")::bigint THEN 1 ELSE sign(trunc(" +
-         y + ") - " + y + ")::int END)";
+         ")::bigint THEN -1 WHEN " + x + " > trunc(" + y + ")::bigint THEN 1 ELSE sign(trunc(" + y +
+         ") - " + y + ")::int END)";
 }
 
 }  // namespace
@@ -368,8 +368,8 @@ std::string OperandPrinter::CompareLiteral(const Operand& left, Comparison compa
       }
       return std::string(kFalse);
     case SqlKind::kBool:
-      if (const auto* flag = std::get_if<bool>(&literal); flag != nullptr &&
-                                                          comparison == Comparison::kEq) {
+      if (const auto* flag = std::get_if<bool>(&literal);
+          flag != nullptr && comparison == Comparison::kEq) {
         return Known(value + " = " + Parameter(params_.Bool(*flag)));
       }
       return std::string(kFalse);
@@ -419,17 +419,12 @@ std::string OperandPrinter::In(const Operand& left, const Array& values) {
   const SqlKind kind = KindOf(left);
   const std::string value = Print(left);
   size_t left_out = 0;
-  switch (kind) {
-    case SqlKind::kInt:
-      return Known(value + " = ANY(" + ArrayOf(DataType::kInt64, values, left_out) + ")");
-    case SqlKind::kDouble:
-      return Known(value + " = ANY(" + ArrayOf(DataType::kDouble, values, left_out) + ")");
-    case SqlKind::kText:
-      return Known(value + " = ANY(" + ArrayOf(DataType::kVarChar, values, left_out) + ")");
-    case SqlKind::kBool:
-      return Known(value + " = ANY(" + ArrayOf(DataType::kBool, values, left_out) + ")");
-    default:
-      break;
+  if (kind != SqlKind::kArray && kind != SqlKind::kJson) {
+    const DataType element = kind == SqlKind::kInt      ? DataType::kInt64
+                             : kind == SqlKind::kDouble ? DataType::kDouble
+                             : kind == SqlKind::kText   ? DataType::kVarChar
+                                                        : DataType::kBool;
+    return Known(value + " = ANY(" + ArrayOf(element, values, left_out) + ")");
   }
   std::vector<std::string> texts;
   std::string others;
@@ -492,7 +487,7 @@ std::string OperandPrinter::IsNull(const Operand& operand) {
 }
 
 std::string OperandPrinter::TextMatch(const Operand& left, const std::string& query) {
-  const std::string words = AnyWordQuery(query);
+  const std::string words = AnyWordQuery(QuotedWords(query));
   const PgColumn* field = table_.FindField(left.name);
   const PgColumn* column = field == nullptr ? nullptr : table_.FindWords(field->member);
   if (words.empty() || column == nullptr) {

@@ -67,7 +67,8 @@ Result<std::vector<RecordKey>> PgStore::MatchHere(const Session& session,
     if (keys.size() > options_.max_filtered_keys) {
       return ResourceExhausted(
           "the filter has arithmetic or comparisons of JSON that PostgreSQL cannot do exactly, and "
-          "it matches more than " + std::to_string(options_.max_filtered_keys) +
+          "it matches more than " +
+          std::to_string(options_.max_filtered_keys) +
           " records; add a condition that matches fewer");
     }
     if (page.rows() < static_cast<size_t>(kMatchPage)) {
@@ -76,8 +77,7 @@ Result<std::vector<RecordKey>> PgStore::MatchHere(const Session& session,
   }
 }
 
-Result<std::string> PgStore::Where(const Session& session,
-                                   const std::optional<std::string>& tenant,
+Result<std::string> PgStore::Where(const Session& session, const std::optional<std::string>& tenant,
                                    const FilterPtr& filter, PgParams& params) {
   std::string sql = "NOT t.\"_deleted\"";
   if (tenant) {
@@ -119,8 +119,8 @@ Result<GetResult> PgStore::Get(const RequestContext& context, const GetRequest& 
         AddKeys(params, session.table.schema.key_type, request.keys);
         auto rows = TRY(session.connection.Run(
             session.context,
-            "SELECT " + ColumnList(columns, "t") + ", k.n FROM unnest($1::text[], $2::" +
-                std::string(session.table.key_array()) +
+            "SELECT " + ColumnList(columns, "t") +
+                ", k.n FROM unnest($1::text[], $2::" + std::string(session.table.key_array()) +
                 ") WITH ORDINALITY AS k (a, b, n) JOIN " + session.table.name +
                 " t ON t.\"_tenant\" = k.a AND t.\"_key\" = k.b WHERE NOT t.\"_deleted\"",
             std::move(params)));
@@ -146,12 +146,12 @@ Result<QueryResult> PgStore::Query(const RequestContext& context, const QueryReq
         constexpr auto kMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
         const size_t limit = params.Int64(static_cast<int64_t>(std::min(request.limit, kMax)));
         const size_t offset = params.Int64(static_cast<int64_t>(std::min(request.offset, kMax)));
-        auto rows = TRY(session.connection.Run(
-            session.context,
-            "SELECT " + ColumnList(columns, "t") + " FROM " + session.table.name + " t WHERE " +
-                where + " ORDER BY t.\"_tenant\", t.\"_key\" LIMIT " + Number(limit) + " OFFSET " +
-                Number(offset),
-            std::move(params)));
+        auto rows = TRY(session.connection.Run(session.context,
+                                               "SELECT " + ColumnList(columns, "t") + " FROM " +
+                                                   session.table.name + " t WHERE " + where +
+                                                   " ORDER BY t.\"_tenant\", t.\"_key\" LIMIT " +
+                                                   Number(limit) + " OFFSET " + Number(offset),
+                                               std::move(params)));
         for (size_t row = 0; row < rows.rows(); ++row) {
           Record record = TRY(DecodeRow(session.table, columns, rows, row));
           result.records.push_back(
@@ -248,10 +248,8 @@ Result<CollectionDescription> PgStore::DescribeCollection(const RequestContext& 
           count = exact.Int(0, 0);
         }
         description.estimated_count = static_cast<uint64_t>(count);
-        const bool all =
-            TRY(LookAtIndexes(session.context, session.connection, session.table));
-        description.index_ready =
-            all || description.estimated_count < options_.index_min_rows;
+        const bool all = TRY(LookAtIndexes(session.context, session.connection, session.table));
+        description.index_ready = all || description.estimated_count < options_.index_min_rows;
         return description;
       });
 }

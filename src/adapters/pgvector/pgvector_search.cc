@@ -1,4 +1,4 @@
-// Nearest neighbours and keyword search.
+// Nearest neighbours.
 
 #include <algorithm>
 
@@ -92,8 +92,7 @@ struct PgStore::NearestQuery {
   uint64_t limit = 0;
 };
 
-Result<std::vector<PgResult>> PgStore::RunNearest(const Session& session,
-                                                  const NearestQuery& query,
+Result<std::vector<PgResult>> PgStore::RunNearest(const Session& session, const NearestQuery& query,
                                                   std::span<const size_t> which, bool exact) {
   std::vector<PgStatement> statements;
   // A plan for any vector and limit would not use the index.
@@ -102,10 +101,9 @@ Result<std::vector<PgResult>> PgStore::RunNearest(const Session& session,
     statements.push_back(Setting("enable_indexscan", "off"));
   } else {
     const uint64_t ef = query.request.ef == 0 ? options_.ef_search : query.request.ef;
-    statements.push_back(Setting(
-        "hnsw.ef_search",
-        std::to_string(std::clamp<uint64_t>(ef, std::min(query.limit, kMaxFromIndex),
-                                            kMaxFromIndex))));
+    statements.push_back(
+        Setting("hnsw.ef_search", std::to_string(std::clamp<uint64_t>(
+                                      ef, std::min(query.limit, kMaxFromIndex), kMaxFromIndex))));
     if (server_.iterative_scan) {
       statements.push_back(Setting("hnsw.iterative_scan", "strict_order"));
     }
@@ -187,60 +185,22 @@ Result<SearchResult> PgStore::SearchVectors(const Session& session, const Search
 }
 
 Result<SearchResult> PgStore::SearchTexts(const Session& session, const SearchRequest& request) {
-  const PgTable& table = session.table;
-  const auto columns = table.Selected(request.output);
-  PgParams where_params;
-  const std::string where = TRY(Where(session, request.tenant, request.filter, where_params));
   SearchResult found;
   for (const std::string& text : request.texts) {
-    auto& hits = found.hits.emplace_back();
-    const std::string words = AnyWordQuery(text);
-    if (words.empty()) {
-      continue;
-    }
-    PgParams params = where_params;
-    const std::string query = "(" + Number(params.Text(words)) + "::text)::tsquery";
-    std::string any;
-    std::string rank;
-    for (const PgColumn& column : table.columns) {
-      if (column.role == PgColumn::Role::kWords &&
-          (request.field.empty() || table.field(column).name == request.field)) {
-        any += (any.empty() ? "" : " OR ") + ("t." + column.name) + " @@ " + query;
-        // 1: long texts count a little less.
-        rank += (rank.empty() ? "" : " + ") + ("COALESCE(ts_rank_cd(t." + column.name) + ", " +
-                query + ", 1), 0)::float8";
-      }
-    }
-    const size_t limit = params.Int64(int64_t{request.top_k} + request.offset);
-    auto rows = TRY(session.connection.Run(
-        session.context,
-        "SELECT " + ColumnList(columns, "t") + ", " + rank + " AS rank FROM " + table.name +
-            " t WHERE " + where + " AND (" + any + ") ORDER BY rank DESC, t.\"_tenant\", "
-            "t.\"_key\" LIMIT " + Number(limit),
-        std::move(params)));
-    std::vector<Hit> all;
-    for (size_t row = 0; row < rows.rows(); ++row) {
-      Record record = TRY(DecodeRow(table, columns, rows, row));
-      PgReader score(rows.Bytes(row, columns.size()));
-      Hit& hit = all.emplace_back();
-      hit.record = Project(table.schema, request.output, std::move(record));
-      hit.score = score.Double();
-      hit.distance = -hit.score;
-    }
-    hits = Cut(std::move(all), request);
+    auto hits = TRY(SearchText(session, request, text));
+    found.hits.push_back(Cut(std::move(hits), request));
   }
   return found;
 }
 
 Result<SearchResult> PgStore::Search(const RequestContext& context, const SearchRequest& request) {
-  return With<SearchResult>(
-      context, options_.call_timeout, request.collection,
-      [&](const Session& session) -> Result<SearchResult> {
-        const VectorFieldSchema* field =
-            TRY(ValidateSearch(session.table.schema, capabilities_, request));
-        return field == nullptr ? SearchTexts(session, request)
-                                : SearchVectors(session, request, *field);
-      });
+  return With<SearchResult>(context, options_.call_timeout, request.collection,
+                            [&](const Session& session) -> Result<SearchResult> {
+                              const VectorFieldSchema* field =
+                                  TRY(ValidateSearch(session.table.schema, capabilities_, request));
+                              return field == nullptr ? SearchTexts(session, request)
+                                                      : SearchVectors(session, request, *field);
+                            });
 }
 
 }  // namespace roost

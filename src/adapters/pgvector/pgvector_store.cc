@@ -19,12 +19,12 @@ Capabilities MakeCapabilities(const PgVectorOptions& options, const PgServer& se
   Capabilities capabilities;
   capabilities.store = "pgvector";
   capabilities.version = server.version;
-  capabilities.types = {DataType::kBool,          DataType::kInt8,          DataType::kInt16,
-                        DataType::kInt32,         DataType::kInt64,         DataType::kFloat,
-                        DataType::kDouble,        DataType::kVarChar,       DataType::kText,
-                        DataType::kJson,          DataType::kTimestamp,     DataType::kUuid,
-                        DataType::kArray,         DataType::kFloatVector,   DataType::kFloat16Vector,
-                        DataType::kBFloat16Vector, DataType::kInt8Vector,   DataType::kBinaryVector,
+  capabilities.types = {DataType::kBool,           DataType::kInt8,        DataType::kInt16,
+                        DataType::kInt32,          DataType::kInt64,       DataType::kFloat,
+                        DataType::kDouble,         DataType::kVarChar,     DataType::kText,
+                        DataType::kJson,           DataType::kTimestamp,   DataType::kUuid,
+                        DataType::kArray,          DataType::kFloatVector, DataType::kFloat16Vector,
+                        DataType::kBFloat16Vector, DataType::kInt8Vector,  DataType::kBinaryVector,
                         DataType::kSparseVector};
   capabilities.metrics = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
   capabilities.max_dimension = 16'000;
@@ -50,8 +50,7 @@ Capabilities MakeCapabilities(const PgVectorOptions& options, const PgServer& se
 std::string Milliseconds(milliseconds duration) { return std::to_string(duration.count()) + "ms"; }
 
 PgOptions SessionsOf(const PgVectorOptions& options, const PgServer& server, PgOptions connect) {
-  const milliseconds longest =
-      std::max(options.call_timeout, options.bulk_timeout) + kTimeoutGrace;
+  const milliseconds longest = std::max(options.call_timeout, options.bulk_timeout) + kTimeoutGrace;
   connect.settings = {
       {"search_path", PgQuoteName(options.schema) + ", " + PgQuoteName(server.extension_schema)},
       {"statement_timeout", Milliseconds(longest)},
@@ -107,8 +106,8 @@ Result<std::unique_ptr<PgVectorStore>> OpenPgVectorStore(const PgVectorOptions& 
   PgServer server = TRY(PreparePgServer(context, *connection, options.schema));
   connection.reset();
   PgOptions sessions = SessionsOf(options, server, std::move(connect));
-  return std::unique_ptr<PgVectorStore>(std::make_unique<PgStore>(
-      options, std::move(sessions), std::move(server), clock, metrics));
+  return std::unique_ptr<PgVectorStore>(
+      std::make_unique<PgStore>(options, std::move(sessions), std::move(server), clock, metrics));
 }
 
 PgStore::PgStore(PgVectorOptions options, PgOptions connect, PgServer server, Clock& clock,
@@ -141,8 +140,7 @@ PgStatement PgStore::Setting(std::string name, std::string value) {
 }
 
 PgStatement PgStore::LimitTime(const RequestContext& context) {
-  const auto left =
-      std::chrono::ceil<milliseconds>(context.deadline.Remaining()) + kTimeoutGrace;
+  const auto left = std::chrono::ceil<milliseconds>(context.deadline.Remaining()) + kTimeoutGrace;
   return Setting("statement_timeout", Milliseconds(left));
 }
 

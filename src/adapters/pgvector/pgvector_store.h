@@ -23,7 +23,7 @@ struct PgVectorOptions {
 
   size_t max_connections = 16;
   std::chrono::milliseconds connect_timeout{5'000};
-  std::chrono::milliseconds call_timeout{30'000};  ///< at most, whatever the caller allows
+  std::chrono::milliseconds call_timeout{30'000};   ///< at most, whatever the caller allows
   std::chrono::milliseconds bulk_timeout{120'000};  ///< writes, scans, counts
   /// How long a cancelled call waits for the server to confirm it.
   std::chrono::milliseconds cancel_grace{500};
@@ -36,6 +36,9 @@ struct PgVectorOptions {
   std::chrono::milliseconds index_check_interval{2'000};
   uint64_t index_build_memory = 256u << 20;  ///< maintenance_work_mem of a build
   int index_build_workers = 1;               ///< besides the session's own process
+  /// How long a deleted record's fence is remembered: longer than the longest move takes, so that
+  /// no late write of it brings the record back. Counted by the server's clock.
+  std::chrono::milliseconds tombstone_lifetime{std::chrono::hours(7 * 24)};
   uint64_t max_filtered_keys = 1'000'000;  ///< matches of a filter that SQL cannot say (README.md)
 };
 

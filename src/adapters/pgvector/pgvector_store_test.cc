@@ -1,10 +1,10 @@
 #include "adapters/pgvector/pgvector_store.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <limits>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "adapters/pgvector/pgvector_testing.h"
 #include "base/json.h"
@@ -52,24 +52,28 @@ CollectionSchema EveryType() {
   schema.name = FreshName();
   schema.dynamic = true;
   schema.key_type = KeyType::kInt64;
-  schema.fields = {{.name = "flag", .type = DataType::kBool},
-                   {.name = "i8", .type = DataType::kInt8},
-                   {.name = "i64", .type = DataType::kInt64},
-                   {.name = "f32", .type = DataType::kFloat},
-                   {.name = "f64", .type = DataType::kDouble},
-                   {.name = "xmin", .type = DataType::kVarChar},  // a system column's name
-                   {.name = std::string(200, 'w'), .type = DataType::kText},
-                   {.name = "json", .type = DataType::kJson},
-                   {.name = "time", .type = DataType::kTimestamp},
-                   {.name = "uuid", .type = DataType::kUuid},
-                   {.name = "tags", .type = DataType::kArray, .element_type = DataType::kVarChar},
-                   {.name = "times", .type = DataType::kArray, .element_type = DataType::kTimestamp}};
+  schema.fields = {
+      {.name = "flag", .type = DataType::kBool},
+      {.name = "i8", .type = DataType::kInt8},
+      {.name = "i64", .type = DataType::kInt64},
+      {.name = "f32", .type = DataType::kFloat},
+      {.name = "f64", .type = DataType::kDouble},
+      {.name = "xmin", .type = DataType::kVarChar},  // a system column's name
+      {.name = std::string(200, 'w'), .type = DataType::kText},
+      {.name = "json", .type = DataType::kJson},
+      {.name = "time", .type = DataType::kTimestamp},
+      {.name = "uuid", .type = DataType::kUuid},
+      {.name = "tags", .type = DataType::kArray, .element_type = DataType::kVarChar},
+      {.name = "times", .type = DataType::kArray, .element_type = DataType::kTimestamp}};
   schema.vectors = {
       {.name = "f", .dimension = 3, .metric = Metric::kL2},
       {.name = "h", .type = DataType::kFloat16Vector, .dimension = 2},
       {.name = "b", .type = DataType::kBFloat16Vector, .dimension = 2},
       {.name = "q", .type = DataType::kInt8Vector, .dimension = 3},
-      {.name = "bits", .type = DataType::kBinaryVector, .dimension = 16, .metric = Metric::kHamming},
+      {.name = "bits",
+       .type = DataType::kBinaryVector,
+       .dimension = 16,
+       .metric = Metric::kHamming},
       {.name = "s", .type = DataType::kSparseVector, .metric = Metric::kInnerProduct}};
   return schema;
 }
@@ -126,11 +130,10 @@ TEST_F(PgVectorStoreTest, SparseSearchSumsBeyondOneSparsevec) {
   far.vectors["s"] = FromSparseEntries(std::vector<SparseEntry>{{0, 10}});
   Upsert(schema.name, {near, far});
   // 1,000,000,000 and 0 lie in different sparsevecs at the same place.
-  const auto found = store_->Search(
-      Soon(), {.collection = schema.name,
-               .field = "s",
-               .vectors = {FromSparseEntries(
-                   std::vector<SparseEntry>{{1'000'000'000, 3}, {4'294'967'295, 1}})}});
+  const auto found = store_->Search(Soon(), {.collection = schema.name,
+                                             .field = "s",
+                                             .vectors = {FromSparseEntries(std::vector<SparseEntry>{
+                                                 {1'000'000'000, 3}, {4'294'967'295, 1}})}});
   ASSERT_TRUE(found.ok()) << found.error().ToString();
   ASSERT_EQ(found->hits[0].size(), 2u);
   EXPECT_EQ(found->hits[0][0].record.key, near.key);
@@ -150,11 +153,10 @@ TEST_F(PgVectorStoreTest, TellsDistancesAsDefined) {
     auto schema = PlainSchema();
     schema.vectors[0].metric = wanted.metric;
     Create(schema);
-    Upsert(schema.name,
-           {PlainRow("a", 1, {1, 2, 3, 4}), PlainRow("b", 2, {0.5f, -1, 2, 0.25f})});
+    Upsert(schema.name, {PlainRow("a", 1, {1, 2, 3, 4}), PlainRow("b", 2, {0.5f, -1, 2, 0.25f})});
     const auto found = store_->Search(
-        Soon(), {.collection = schema.name,
-                 .vectors = {Vector::Floats(std::vector<float>{2, 1, -1, 3})}});
+        Soon(),
+        {.collection = schema.name, .vectors = {Vector::Floats(std::vector<float>{2, 1, -1, 3})}});
     ASSERT_TRUE(found.ok()) << found.error().ToString();
     ASSERT_EQ(found->hits[0].size(), 2u);
     EXPECT_NEAR(found->hits[0][0].distance, wanted.first, 1e-6);
@@ -169,10 +171,10 @@ TEST_F(PgVectorStoreTest, OlderFencesNeverWin) {
   Upsert(schema.name, {PlainRow("a", 10)}, 10);
   Upsert(schema.name, {PlainRow("a", 9)}, 9);
   EXPECT_EQ(Get(schema.name, {.tenant = {}, .key = "a"})->fields.at("n"), Value(int64_t{10}));
-  const auto deleted = store_->Delete(
-      Soon(), {.collection = schema.name,
-               .keys = {{.tenant = {}, .key = "a"}, {.tenant = {}, .key = "new"}},
-               .fence = 20});
+  const auto deleted =
+      store_->Delete(Soon(), {.collection = schema.name,
+                              .keys = {{.tenant = {}, .key = "a"}, {.tenant = {}, .key = "new"}},
+                              .fence = 20});
   ASSERT_TRUE(deleted.ok()) << deleted.error().ToString();
   EXPECT_EQ(deleted->deleted, 1u);
   Upsert(schema.name, {PlainRow("a", 19), PlainRow("new", 19)}, 19);
@@ -182,6 +184,66 @@ TEST_F(PgVectorStoreTest, OlderFencesNeverWin) {
   EXPECT_EQ(*dropped, 0u) << "only lower fences";
   EXPECT_EQ(*store_->DropTombstones(Soon(), schema.name, 21), 2u);
   Upsert(schema.name, {PlainRow("a", 5)}, 5);
+  EXPECT_EQ(Count(schema.name), 1u);
+}
+
+TEST_F(PgVectorStoreTest, PlainDeleteKeepsTheFenceOfWhatItDeletes) {
+  const auto schema = PlainSchema();
+  Create(schema);
+  Upsert(schema.name, {PlainRow("moved", 10)}, 10);
+  Upsert(schema.name, {PlainRow("own", 1)});
+  const std::vector<RecordKey> keys = {{.tenant = {}, .key = "moved"},
+                                       {.tenant = {}, .key = "own"}};
+  for (const uint64_t there : {2u, 0u}) {
+    const auto deleted = store_->Delete(Soon(), {.collection = schema.name, .keys = keys});
+    ASSERT_TRUE(deleted.ok()) << deleted.error().ToString();
+    EXPECT_EQ(deleted->deleted, there);
+  }
+  Upsert(schema.name, {PlainRow("moved", 9), PlainRow("own", 9)}, 9);
+  EXPECT_FALSE(Get(schema.name, {.tenant = {}, .key = "moved"})) << "a late copy came back";
+  EXPECT_TRUE(Get(schema.name, {.tenant = {}, .key = "own"}));
+  Upsert(schema.name, {PlainRow("moved", 11)});
+  EXPECT_EQ(Get(schema.name, {.tenant = {}, .key = "moved"})->fields.at("n"), Value(int64_t{11}));
+}
+
+TEST_F(PgVectorStoreTest, InsertTakesTheKeyOfATombstone) {
+  const auto schema = PlainSchema();
+  Create(schema);
+  const RecordKey key{.tenant = {}, .key = "a"};
+  ASSERT_TRUE(store_->Delete(Soon(), {.collection = schema.name, .keys = {key}, .fence = 20}).ok());
+  const auto late = store_->Insert(
+      Soon(), {.collection = schema.name, .records = {PlainRow("a", 19)}, .fence = 19});
+  ASSERT_TRUE(late.ok()) << late.error().ToString();
+  EXPECT_EQ(late->written, 1u) << "counts as written";
+  EXPECT_TRUE(late->errors.empty());
+  EXPECT_FALSE(Get(schema.name, key));
+  const auto plain =
+      store_->Insert(Soon(), {.collection = schema.name, .records = {PlainRow("a", 21)}});
+  ASSERT_TRUE(plain.ok() && plain->errors.empty());
+  Upsert(schema.name, {PlainRow("a", 19)}, 19);
+  EXPECT_EQ(Get(schema.name, key)->fields.at("n"), Value(int64_t{21})) << "the fence stayed";
+}
+
+TEST_F(PgVectorStoreTest, TombstonesExpireAndLiveRecordsStay) {
+  auto options = SharedServer();
+  options.tombstone_lifetime = std::chrono::milliseconds(1);
+  options.index_check_interval = std::chrono::milliseconds(20);
+  const auto store = OpenStore(options);
+  const auto schema = PlainSchema();
+  Create(schema);
+  std::vector<RecordKey> keys;
+  for (int i = 0; i < 10; ++i) {
+    keys.push_back({.tenant = {}, .key = std::to_string(i)});
+  }
+  ASSERT_TRUE(store_->Delete(Soon(), {.collection = schema.name, .keys = keys, .fence = 5}).ok());
+  Upsert(schema.name, {PlainRow("0", 6)}, 6);                           // no tombstone any more
+  ASSERT_TRUE(store->Count(Soon(), {.collection = schema.name}).ok());  // now it knows the table
+  const auto session = OpenSession(SharedPgVectorPeer().uri());
+  const std::string count = "SELECT count(*) FROM " + TableOf(*session, schema.name);
+  EXPECT_TRUE(Await([&] {
+    const auto rows = session->Run(Soon(), count);
+    return rows.ok() && rows->Int(0, 0) == 1;
+  }));
   EXPECT_EQ(Count(schema.name), 1u);
 }
 
@@ -201,18 +263,18 @@ TEST_F(PgVectorStoreTest, FilterThatSqlCannotSayIsFinishedHere) {
   // The product overflows for every second row, which PostgreSQL would call an error.
   const auto filter = Parse("price * 3.0 > 0.0 and x < n + 1 and n >= 11", schema);
   EXPECT_EQ(Count(schema.name, filter), 20u);
-  const auto found = store_->Search(
-      Soon(), {.collection = schema.name,
-               .vectors = {Vector::Floats(std::vector<float>{0, 0, 0, 0})},
-               .top_k = 2,
-               .filter = filter});
+  const auto found =
+      store_->Search(Soon(), {.collection = schema.name,
+                              .vectors = {Vector::Floats(std::vector<float>{0, 0, 0, 0})},
+                              .top_k = 2,
+                              .filter = filter});
   ASSERT_TRUE(found.ok()) << found.error().ToString();
   ASSERT_EQ(found->hits[0].size(), 2u);
   EXPECT_EQ(found->hits[0][0].record.key.key, Key("k11"));
-  const auto deleted = store_->Delete(Soon(), {.collection = schema.name,
-                                               .keys = {{.tenant = {}, .key = "k11"},
-                                                        {.tenant = {}, .key = "k12"}},
-                                               .filter = filter});
+  const auto deleted =
+      store_->Delete(Soon(), {.collection = schema.name,
+                              .keys = {{.tenant = {}, .key = "k11"}, {.tenant = {}, .key = "k12"}},
+                              .filter = filter});
   ASSERT_TRUE(deleted.ok()) << deleted.error().ToString();
   EXPECT_EQ(deleted->deleted, 1u);
 }
@@ -222,8 +284,8 @@ TEST_F(PgVectorStoreTest, FilterMadeForAnotherSchemaIsRefused) {
   other.fields.push_back({.name = "gone", .type = DataType::kInt64});
   const auto schema = PlainSchema();
   Create(schema);
-  const auto count = store_->Count(
-      Soon(), {.collection = schema.name, .filter = Parse("gone > 3", other)});
+  const auto count =
+      store_->Count(Soon(), {.collection = schema.name, .filter = Parse("gone > 3", other)});
   ASSERT_FALSE(count.ok());
   EXPECT_EQ(count.code(), Code::kInvalidArgument);
   EXPECT_THAT(count.error().message, HasSubstr("\"gone\""));
@@ -251,10 +313,9 @@ TEST_F(PgVectorStoreTest, TableMissingUnderneathIsSaid) {
   Create(schema);
   Upsert(schema.name, {PlainRow("a", 1)});
   const auto session = OpenSession(SharedPgVectorPeer().uri());
-  ASSERT_TRUE(session
-                  ->Script(Soon(), "DROP TABLE " + TableOf(*session, schema.name),
-                           PgEffect::kWrite)
-                  .ok());
+  ASSERT_TRUE(
+      session->Script(Soon(), "DROP TABLE " + TableOf(*session, schema.name), PgEffect::kWrite)
+          .ok());
   const auto count = store_->Count(Soon(), {.collection = schema.name});
   EXPECT_EQ(count.code(), Code::kDataLoss);
   EXPECT_TRUE(store_->DropCollection(Soon(), {.collection = schema.name}).ok());
@@ -296,12 +357,10 @@ TEST_F(PgVectorStoreTest, OverlappingBatchesAllLand) {
           rows.push_back(PlainRow(std::to_string(key), thread));
           keys.push_back(rows.back().key);
         }
-        const bool written = thread % 3 == 2
-                                 ? store_->Delete(Soon(), {.collection = schema.name, .keys = keys})
-                                       .ok()
-                                 : store_->Upsert(Soon(), {.collection = schema.name,
-                                                           .records = rows})
-                                       .ok();
+        const bool written =
+            thread % 3 == 2
+                ? store_->Delete(Soon(), {.collection = schema.name, .keys = keys}).ok()
+                : store_->Upsert(Soon(), {.collection = schema.name, .records = rows}).ok();
         failed += written ? 0 : 1;
       }
     });

@@ -19,12 +19,13 @@ constexpr std::array<std::string_view, 6> kSystemColumns = {"ctid", "xmin", "xma
 /// A field's name as a column's: itself, unless PostgreSQL would cut or refuse it. Names of our own
 /// columns begin with "_", which fields' names never do.
 std::string ColumnName(const std::string& field) {
-  const bool system = std::find(kSystemColumns.begin(), kSystemColumns.end(), field) !=
-                      kSystemColumns.end();
+  const bool system =
+      std::find(kSystemColumns.begin(), kSystemColumns.end(), field) != kSystemColumns.end();
   if (!system && field.size() <= kMaxNameBytes) {
     return PgQuoteName(field);
   }
-  return PgQuoteName("_field_" + field.substr(0, 36) + "_" + Hash128(field).ToString().substr(0, 16));
+  return PgQuoteName("_field_" + field.substr(0, 36) + "_" +
+                     Hash128(field).ToString().substr(0, 16));
 }
 
 std::string_view ScalarType(DataType type) {
@@ -78,8 +79,7 @@ std::string VectorType(const VectorFieldSchema& field) {
 }
 
 std::string_view OperatorClass(const VectorFieldSchema& field) {
-  const bool half =
-      field.type == DataType::kFloat16Vector || field.type == DataType::kInt8Vector;
+  const bool half = field.type == DataType::kFloat16Vector || field.type == DataType::kInt8Vector;
   switch (field.metric) {
     case Metric::kL2:
       return half ? "halfvec_l2_ops" : "vector_l2_ops";
@@ -95,8 +95,8 @@ std::string_view OperatorClass(const VectorFieldSchema& field) {
 }
 
 bool IsPayload(const PgColumn& column) {
-  return column.role != Role::kTenant && column.role != Role::kKey &&
-         column.role != Role::kFence && column.role != Role::kDeleted;
+  return column.role != Role::kTenant && column.role != Role::kKey && column.role != Role::kFence &&
+         column.role != Role::kDeleted && column.role != Role::kBuried;
 }
 
 }  // namespace
@@ -129,6 +129,7 @@ PgTable::PgTable(CollectionSchema collection, std::string_view pg_schema, int64_
       schema.key_type == KeyType::kInt64 ? "bigint NOT NULL" : "text COLLATE \"C\" NOT NULL", 0);
   add(Role::kFence, "\"_fence\"", "bigint", 0);
   add(Role::kDeleted, "\"_deleted\"", "boolean NOT NULL", 0);
+  add(Role::kBuried, "\"_buried\"", "timestamptz", 0);
   add(Role::kDynamic, "\"_dynamic\"", "json", 0);
   for (size_t i = 0; i < schema.fields.size(); ++i) {
     add(Role::kField, ColumnName(schema.fields[i].name), FieldType(schema.fields[i]), i);
@@ -214,7 +215,8 @@ std::string PgTable::CreateTable() const {
   for (const PgColumn& column : columns) {
     sql += column.name + " " + column.type + ", ";
   }
-  sql += "PRIMARY KEY (\"_tenant\", \"_key\"))";
+  sql += "PRIMARY KEY (\"_tenant\", \"_key\")); CREATE INDEX ON " + name +
+         " (\"_buried\") WHERE \"_deleted\"";  // empty but for tombstones
   for (const PgColumn& column : columns) {
     if (column.role == Role::kWords) {
       sql += "; CREATE INDEX ON " + name + " USING gin (" + column.name + ")";
@@ -251,8 +253,8 @@ std::string PgTable::Insert() const {
          "t.\"_fence\" <= EXCLUDED.\"_fence\") RETURNING t.\"_tenant\", t.\"_key\"";
 }
 
-std::string PgTable::Emptied() const {
-  std::string assignments;
+std::string PgTable::Bury() const {
+  std::string assignments = "\"_deleted\" = true, \"_buried\" = now()";
   for (const PgColumn& column : columns) {
     if (IsPayload(column)) {
       assignments += ", " + column.name + " = NULL";

@@ -16,10 +16,11 @@ namespace roost {
 /// One column of a collection's table.
 struct PgColumn {
   enum class Role : uint8_t {
-    kTenant,   ///< empty where the collection has none
+    kTenant,  ///< empty where the collection has none
     kKey,
     kFence,    ///< of the last fenced write
-    kDeleted,  ///< the row is a tombstone: only tenant, key and fence count
+    kDeleted,  ///< the row is a tombstone: only tenant, key, fence and time count
+    kBuried,   ///< when it became a tombstone
     kDynamic,
     kField,
     kVector,
@@ -27,10 +28,10 @@ struct PgColumn {
     kParts,  ///< a sparse vector as sparsevec[], for search (pgvector_vectors.h)
   };
   Role role = Role::kField;
-  std::string name;    ///< quoted
-  std::string type;    ///< as in CREATE TABLE
-  uint32_t oid = 0;    ///< of the type; known once the table is there
-  size_t member = 0;   ///< which of schema.fields or schema.vectors
+  std::string name;   ///< quoted
+  std::string type;   ///< as in CREATE TABLE
+  uint32_t oid = 0;   ///< of the type; known once the table is there
+  size_t member = 0;  ///< which of schema.fields or schema.vectors
 };
 
 /// A collection and the table that holds it. Immutable but for `indexed`.
@@ -53,8 +54,8 @@ struct PgTable {
   std::string Upsert(bool fenced) const;
   /// Gives back the keys that were written: those of no record before.
   std::string Insert() const;
-  /// "a" = NULL, … for all columns that a tombstone does not have.
-  std::string Emptied() const;
+  /// The assignments of an UPDATE that makes the row a tombstone, but for its fence.
+  std::string Bury() const;
   std::string_view key_array() const {
     return schema.key_type == KeyType::kInt64 ? "bigint[]" : "text[]";
   }

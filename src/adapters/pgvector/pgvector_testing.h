@@ -2,15 +2,15 @@
 
 // What this folder's tests with a real server share.
 
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "adapters/pgvector/pgvector_store.h"
 #include "base/clock.h"

@@ -141,7 +141,8 @@ Result<WriteResult> PgStore::InsertRows(const Session& session, const WriteReque
   for (size_t i = 0; i < records.size(); ++i) {
     if (refused[i]) {
       result.errors.push_back(
-          {.row = i, .error = AlreadyExists("key " + ToString(records[i].key) + " exists already")});
+          {.row = i,
+           .error = AlreadyExists("key " + ToString(records[i].key) + " exists already")});
     }
   }
   result.written = records.size() - result.errors.size();
@@ -163,27 +164,28 @@ Result<DeleteResult> PgStore::DeleteRows(const Session& session, const DeleteReq
   PgParams& params = statements[1].params;
   AddKeys(params, session.table.schema.key_type, keys);
   const std::string& name = session.table.name;
-  const std::string wanted = "unnest($1::text[], $2::" + std::string(session.table.key_array()) +
-                             ") AS k (a, b)";
+  const std::string wanted =
+      "unnest($1::text[], $2::" + std::string(session.table.key_array()) + ") AS k (a, b)";
   const std::string same = "t.\"_tenant\" = k.a AND t.\"_key\" = k.b";
   std::string matching = "NOT t.\"_deleted\"";
   if (request.filter != nullptr) {
     matching = TRY(Where(session, std::nullopt, request.filter, params));
   }
+  const std::string bury = "SET " + session.table.Bury();
   if (!fence) {
-    // Without a filter tombstones go too: an unfenced delete forgets the fence.
-    statements[1].sql = "WITH gone AS (DELETE FROM " + name + " t USING " + wanted + " WHERE " +
-                        same + (request.filter == nullptr ? "" : " AND " + matching) +
-                        " RETURNING t.\"_deleted\") SELECT count(*) FILTER (WHERE NOT "
-                        "\"_deleted\") FROM gone";
+    // A record that was written with a fence leaves it behind, against older writes on their way.
+    statements[1].sql = "WITH buried AS (UPDATE " + name + " t " + bury + " FROM " + wanted +
+                        " WHERE " + same + " AND t.\"_fence\" IS NOT NULL AND " + matching +
+                        " RETURNING 1), gone AS (DELETE FROM " + name + " t USING " + wanted +
+                        " WHERE " + same + " AND t.\"_fence\" IS NULL AND " + matching +
+                        " RETURNING 1) SELECT (SELECT count(*) FROM buried) + (SELECT count(*) "
+                        "FROM gone)";
   } else {
     const std::string number = "$" + std::to_string(params.Int64(*fence));
-    const std::string older =
-        "(t.\"_fence\" IS NULL OR t.\"_fence\" <= " + number + ")";
-    const std::string bury =
-        "SET \"_deleted\" = true, \"_fence\" = " + number + session.table.Emptied();
+    const std::string older = "(t.\"_fence\" IS NULL OR t.\"_fence\" <= " + number + ")";
+    const std::string bury_at = bury + ", \"_fence\" = " + number;
     if (request.filter != nullptr) {
-      statements[1].sql = "WITH gone AS (UPDATE " + name + " t " + bury + " FROM " + wanted +
+      statements[1].sql = "WITH gone AS (UPDATE " + name + " t " + bury_at + " FROM " + wanted +
                           " WHERE " + same + " AND " + older + " AND " + matching +
                           " RETURNING 1) SELECT count(*) FROM gone";
     } else {
@@ -191,9 +193,11 @@ Result<DeleteResult> PgStore::DeleteRows(const Session& session, const DeleteReq
       statements[1].sql =
           "WITH before AS (SELECT t.\"_tenant\" AS a, t.\"_key\" AS b FROM " + name + " t JOIN " +
           wanted + " ON " + same + " WHERE NOT t.\"_deleted\"), gone AS (INSERT INTO " + name +
-          " AS t (\"_tenant\", \"_key\", \"_deleted\", \"_fence\") SELECT k.a, k.b, true, " + number +
-          " FROM " + wanted + " ON CONFLICT (\"_tenant\", \"_key\") DO UPDATE " + bury + " WHERE " +
-          older + " RETURNING t.\"_tenant\" AS a, t.\"_key\" AS b) "
+          " AS t (\"_tenant\", \"_key\", \"_deleted\", \"_buried\", \"_fence\") SELECT k.a, k.b, "
+          "true, now(), " +
+          number + " FROM " + wanted + " ON CONFLICT (\"_tenant\", \"_key\") DO UPDATE " + bury_at +
+          " WHERE " + older +
+          " RETURNING t.\"_tenant\" AS a, t.\"_key\" AS b) "
           "SELECT count(*) FROM gone JOIN before USING (a, b)";
     }
   }
@@ -203,21 +207,18 @@ Result<DeleteResult> PgStore::DeleteRows(const Session& session, const DeleteReq
 }
 
 Result<WriteResult> PgStore::Insert(const RequestContext& context, const WriteRequest& request) {
-  return With<WriteResult>(
-      context, options_.bulk_timeout, request.collection,
-      [&](const Session& session) { return InsertRows(session, request); });
+  return With<WriteResult>(context, options_.bulk_timeout, request.collection,
+                           [&](const Session& session) { return InsertRows(session, request); });
 }
 
 Result<WriteResult> PgStore::Upsert(const RequestContext& context, const WriteRequest& request) {
-  return With<WriteResult>(
-      context, options_.bulk_timeout, request.collection,
-      [&](const Session& session) { return UpsertRows(session, request); });
+  return With<WriteResult>(context, options_.bulk_timeout, request.collection,
+                           [&](const Session& session) { return UpsertRows(session, request); });
 }
 
 Result<DeleteResult> PgStore::Delete(const RequestContext& context, const DeleteRequest& request) {
-  return With<DeleteResult>(
-      context, options_.bulk_timeout, request.collection,
-      [&](const Session& session) { return DeleteRows(session, request); });
+  return With<DeleteResult>(context, options_.bulk_timeout, request.collection,
+                            [&](const Session& session) { return DeleteRows(session, request); });
 }
 
 Result<uint64_t> PgStore::DropTombstones(const RequestContext& context,

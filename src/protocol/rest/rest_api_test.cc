@@ -194,7 +194,7 @@ TEST_F(RestApiTest, CollectionsLiveInDatabasesAndStores) {
   EXPECT_EQ(bj::serialize(Json("GET", "/v1/collections?database=shop")),
             R"({"collections":["shop.items"]})");
   EXPECT_EQ(bj::serialize(Json("GET", "/v1/collections?database=default")), R"({"collections":[]})");
-  Json("DELETE", "/v1/databases/shop", "", 409);
+  Json("DELETE", "/v1/databases/shop", "", 400);
   Json("POST", "/v1/collections", R"({"name":"nowhere.items"})", 404);
   Json("DELETE", "/v1/collections/shop.items");
   Json("DELETE", "/v1/databases/shop");

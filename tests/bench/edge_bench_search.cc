@@ -1,0 +1,83 @@
+// What a search costs in the engine itself, for tests/bench/edge_bench.py: the same queries that go
+// through REST, asked in process of a copy of the server's folder.
+//
+// Usage: roost_edge_bench_search STORE_FOLDER COLLECTION QUERIES.f32 TOP_K FIELD…
+// Prints the keys of the first query's hits on one line. Then each line of standard input, a number
+// of rounds, is answered with the CPU microseconds of one search, mean of that many passes over all
+// queries.
+
+#include <cstdlib>
+#include <ctime>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "adapters/embedded/embedded_store.h"
+
+namespace {
+
+using namespace roost;
+
+template <typename T>
+T Must(Result<T> result) {
+  if (!result.ok()) {
+    std::cerr << result.error().ToString() << "\n";
+    std::exit(1);
+  }
+  return std::move(result).value();
+}
+
+double CpuSeconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+std::vector<float> ReadFloats(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  std::vector<float> values(bytes.size() / sizeof(float));
+  std::copy_n(bytes.data(), values.size() * sizeof(float), reinterpret_cast<char*>(values.data()));
+  return values;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 5) {
+    std::cerr << "usage: " << argv[0] << " STORE_FOLDER COLLECTION QUERIES.f32 TOP_K FIELD…\n";
+    return 2;
+  }
+  auto metrics = MakeMetrics();
+  auto files = MakePosixFileSystem();
+  SystemClock clock;
+  const auto store =
+      Must(OpenEmbeddedStore({.folder = argv[1], .background = false}, *files, clock, *metrics));
+  const CollectionDescription collection = Must(store->DescribeCollection({}, argv[2]));
+  const size_t dimension = collection.schema.vectors.at(0).dimension;
+  const std::vector<float> values = ReadFloats(argv[3]);
+  std::vector<SearchRequest> requests;
+  for (size_t at = 0; at + dimension <= values.size(); at += dimension) {
+    SearchRequest& request = requests.emplace_back();
+    request.collection = argv[2];
+    request.vectors.push_back(Vector::Floats(std::span(values).subspan(at, dimension)));
+    request.top_k = static_cast<uint32_t>(std::atoi(argv[4]));
+    request.output = {.all_scalars = argc == 5, .fields = {argv + 5, argv + argc}};
+  }
+  for (const Hit& hit : Must(store->Search({}, requests.at(0))).hits.at(0)) {
+    std::cout << std::get<std::string>(hit.record.key.key) << " ";
+  }
+  std::cout << std::endl;
+  for (int rounds = 0; std::cin >> rounds;) {
+    const double start = CpuSeconds();
+    for (int round = 0; round < rounds; ++round) {
+      for (const SearchRequest& request : requests) {
+        Must(store->Search({}, request));
+      }
+    }
+    const double used = CpuSeconds() - start;
+    std::cout << used / static_cast<double>(rounds) / static_cast<double>(requests.size()) * 1e6
+              << std::endl;
+  }
+  return 0;
+}
