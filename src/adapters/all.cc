@@ -1,5 +1,6 @@
 #include "adapters/all.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -15,6 +16,7 @@ using Connect = Result<std::unique_ptr<VectorStore>> (*)(const std::string& addr
 struct Adapter {
   std::string_view scheme;
   Connect connect;
+  Capabilities (*declared)();
 };
 
 Result<std::unique_ptr<VectorStore>> ConnectPgVector(const std::string& address,
@@ -25,30 +27,37 @@ Result<std::unique_ptr<VectorStore>> ConnectPgVector(const std::string& address,
   return std::unique_ptr<VectorStore>(std::move(store));
 }
 
+Capabilities DeclaredPgVector() { return PgVectorCapabilities({}); }
+
 // One line a store.
 constexpr std::array kAdapters = {
-    Adapter{"postgresql://", ConnectPgVector},
-    Adapter{"postgres://", ConnectPgVector},
+    Adapter{"postgresql://", ConnectPgVector, DeclaredPgVector},
+    Adapter{"postgres://", ConnectPgVector, DeclaredPgVector},
 };
+
+/// nullptr when no adapter knows the address.
+const Adapter* FindAdapter(std::string_view address) {
+  const auto found = std::find_if(kAdapters.begin(), kAdapters.end(), [&](const Adapter& adapter) {
+    return address.starts_with(adapter.scheme);
+  });
+  return found == kAdapters.end() ? nullptr : &*found;
+}
 
 }  // namespace
 
-bool KnowsAddress(std::string_view address) {
-  for (const Adapter& adapter : kAdapters) {
-    if (address.starts_with(adapter.scheme)) {
-      return true;
-    }
-  }
-  return false;
+bool KnowsAddress(std::string_view address) { return FindAdapter(address) != nullptr; }
+
+Capabilities DeclaredCapabilities(std::string_view address) {
+  const Adapter* adapter = FindAdapter(address);
+  CHECK(adapter != nullptr);
+  return adapter->declared();
 }
 
 Result<std::unique_ptr<VectorStore>> ConnectStore(const std::string& address,
                                                   const RemoteStoreOptions& options, Clock& clock,
                                                   Metrics& metrics) {
-  for (const Adapter& adapter : kAdapters) {
-    if (address.starts_with(adapter.scheme)) {
-      return adapter.connect(address, options, clock, metrics);
-    }
+  if (const Adapter* adapter = FindAdapter(address); adapter != nullptr) {
+    return adapter->connect(address, options, clock, metrics);
   }
   return InvalidArgument("no store is known for this kind of address; write " +
                          std::string(kAddressForms));

@@ -19,6 +19,10 @@ struct RemoteStoreOptions {
 inline constexpr std::string_view kAddressForms = "postgresql://USER@HOST:PORT/DATABASE";
 bool KnowsAddress(std::string_view address);
 
+/// What the store behind an address can do, as far as that is certain before anybody has connected:
+/// what a move relies on (fenced writes, horizons) is. The address must be known.
+Capabilities DeclaredCapabilities(std::string_view address);
+
 /// Connects to the store behind an address. kInvalidArgument for an address that no adapter knows,
 /// kUnavailable when nobody answers. No error repeats the address, which may hold a password.
 Result<std::unique_ptr<VectorStore>> ConnectStore(const std::string& address,

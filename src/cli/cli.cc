@@ -68,8 +68,8 @@ int ExplainUsage(const CLI::App& app, const CLI::ParseError& error, Session& ses
     path += " " + command->get_name();
   }
   const std::string words = error.what();
-  const Error usage = InvalidArgument(fmt::format("{}{}See `{} --help`.", words,
-                                                  words.ends_with('.') ? " " : ". ", path));
+  const Error usage = InvalidArgument(
+      fmt::format("{}{}See `{} --help`.", words, words.ends_with('.') ? " " : ". ", path));
   return static_cast<int>(session.Fail(usage));
 }
 
@@ -174,8 +174,8 @@ int RunCommandLine(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     // The line was not read to its end, so what it says of the output may not have been seen.
-    const bool json = std::any_of(argv, argv + argc,
-                                  [](std::string_view word) { return word == "--json"; });
+    const bool json =
+        std::any_of(argv, argv + argc, [](std::string_view word) { return word == "--json"; });
     session.options.output = json ? "json" : session.options.output;
     return ExplainUsage(app, error, session);
   }

@@ -2,7 +2,6 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
-#include "base/file_system.h"
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/infer_schema.h"
@@ -71,8 +70,7 @@ Result<ExitStatus> ListCollections(Session& session, const CollectionOptions& op
 }
 
 Result<ExitStatus> CreateCollection(Session& session, const CollectionOptions& options) {
-  const std::string path = options.file == "-" ? "/dev/stdin" : options.file;
-  const std::string text = TRY(MakePosixFileSystem()->ReadAll(path));
+  const std::string text = TRY(ReadInput(options.file));
   const CollectionSchema schema = TRY(ReadSchemaText(text, options.name));
   const std::string query =
       options.store.empty() ? std::string() : "?store=" + PercentEncode(options.store);

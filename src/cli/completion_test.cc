@@ -13,9 +13,11 @@ CommandNode Tree() {
   root.options = {{.names = {"--output"}, .value = "table|json", .help = "How"},
                   {.names = {"-q", "--quiet"}, .value = "", .help = "No 'notes'"}};
   CommandNode load{.name = "load", .summary = "Write records", .example = "roost load a.jsonl"};
-  load.arguments = {{.names = {"FILE"}, .value = "FILE", .help = "A file", .required = true,
-                     .many = true}};
-  load.options = {{.names = {"-c", "--collection"}, .value = "NAME", .help = "The collection",
+  load.arguments = {
+      {.names = {"FILE"}, .value = "FILE", .help = "A file", .required = true, .many = true}};
+  load.options = {{.names = {"-c", "--collection"},
+                   .value = "NAME",
+                   .help = "The collection",
                    .required = true}};
   CommandNode create{.name = "create", .summary = "Begin a move"};
   create.options = {{.names = {"--target"}, .value = "STORE", .help = "Where [to]: a store"}};
@@ -55,9 +57,9 @@ TEST(BashCompletion, OffersCommandsOptionsAndChoices) {
 TEST(ZshCompletion, NamesEveryCommandAndQuotesWhatIsSpecial) {
   const std::string script = CompletionScript(Tree(), "zsh");
   EXPECT_TRUE(script.starts_with("#compdef roost\n"));
-  for (const char* part :
-       {"_roost_move_dead_letters() {", "'load:Write records'", "'*--output[How]:value:(table json)'",
-        "[Where (to); a store]", "[No '\\''notes'\\'']", "'*:file:_files'"}) {
+  for (const char* part : {"_roost_move_dead_letters() {", "'load:Write records'",
+                           "'*--output[How]:value:(table json)'", "[Where (to); a store]",
+                           "[No '\\''notes'\\'']", "'*:file:_files'"}) {
     EXPECT_NE(script.find(part), std::string::npos) << part << "\n" << script;
   }
 }
@@ -79,8 +81,10 @@ TEST(ManPage, DescribesEveryCommandAndTheExitStatus) {
   EXPECT_TRUE(page.starts_with(".TH ROOST 1 \"\" \"Roost 1.2.3\""));
   for (const char* part :
        {".SS \\fBroost load\\fR \\fIFILE\\fR... [\\fIOPTION\\fR...]\nWrite records.\n",
-        ".SS \\fBroost move dead\\-letters\\fR", "\\fB\\-c\\fR, \\fB\\-\\-collection\\fR \\fINAME\\fR\n"
-        "The collection (required)\n", ".SH EXIT STATUS", ".B 130"}) {
+        ".SS \\fBroost move dead\\-letters\\fR",
+        "\\fB\\-c\\fR, \\fB\\-\\-collection\\fR \\fINAME\\fR\n"
+        "The collection (required)\n",
+        ".SH EXIT STATUS", ".B 130"}) {
     EXPECT_NE(page.find(part), std::string::npos) << part << "\n" << page;
   }
 }

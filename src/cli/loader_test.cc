@@ -83,9 +83,8 @@ struct Outcome {
 Outcome LoadAll(Books& books, LoaderOptions options, std::vector<SourceRow> rows) {
   Outcome outcome;
   options.collection = "books";
-  Loader loader(options, books.api(), [&](uint64_t number, const std::string& why) {
-    outcome.refused[number] = why;
-  });
+  Loader loader(options, books.api(),
+                [&](uint64_t number, const std::string& why) { outcome.refused[number] = why; });
   for (SourceRow& row : rows) {
     outcome.status = loader.Add(std::move(row));
     if (!outcome.status.ok()) {

@@ -9,9 +9,10 @@ namespace {
 namespace bj = boost::json;
 
 bj::value Move(const std::string& state, const std::string& goal, const std::string& more = "") {
-  return bj::parse(R"({"id":"m1","collection":"books","source":"embedded","target":"pg","state":")" +
-                   state + R"(","goal":")" + goal + R"(","command":"","final":false)" +
-                   (more.empty() ? "" : "," + more) + "}");
+  return bj::parse(
+      R"({"id":"m1","collection":"books","source":"embedded","target":"pg","state":")" + state +
+      R"(","goal":")" + goal + R"(","command":"","final":false)" +
+      (more.empty() ? "" : "," + more) + "}");
 }
 
 TEST(MoveRests, AtItsGoalWithThatStatesWorkDone) {
@@ -25,8 +26,8 @@ TEST(MoveRests, NotWhileACommandRunsOrBetweenTheStores) {
   EXPECT_FALSE(MoveRests(Move("FENCE", "REVERSED")));
   EXPECT_FALSE(MoveRests(Move("SWITCHED", "REVERSED")));
   EXPECT_FALSE(MoveRests(Move("ROLLING_BACK", "REVERSED")));
-  EXPECT_FALSE(MoveRests(bj::parse(
-      R"({"state":"REVERSED","goal":"REVERSED","command":"rollback","final":false})")));
+  EXPECT_FALSE(MoveRests(
+      bj::parse(R"({"state":"REVERSED","goal":"REVERSED","command":"rollback","final":false})")));
   EXPECT_TRUE(MoveRests(bj::parse(R"({"state":"ABORTED","goal":"VERIFY","final":true})")));
 }
 
@@ -37,12 +38,12 @@ TEST(MoveRests, ARampRestsAtItsLastStep) {
 }
 
 TEST(MoveScreen, ShowsPlaceBarRateTimeLeftAndTrouble) {
-  const auto lines = MoveScreen(
-      Move("COPY", "REVERSED",
-           R"("waiting_for":"the copy","last_error":"pg: away","seconds_left":12.4,
+  const auto lines =
+      MoveScreen(Move("COPY", "REVERSED",
+                      R"("waiting_for":"the copy","last_error":"pg: away","seconds_left":12.4,
               "counts":{"source_records":1000,"copied":250,"chunks":4,"chunks_closed":1,
                         "copy_rows_per_second":60,"dirty":2,"inflight":1})"),
-      0);
+                 0);
   ASSERT_EQ(lines.size(), 6u);
   EXPECT_EQ(lines[0], "m1: books from embedded to pg, goal REVERSED");
   EXPECT_EQ(lines[1],
@@ -62,9 +63,9 @@ TEST(MoveScreen, FitsTheTerminalAndNamesStatesOutsideThePath) {
 
 TEST(MoveLine, ChangesInStepsOfATenth) {
   const auto line = [](int closed) {
-    return MoveLine(Move("COPY", "VERIFY",
-                         R"("counts":{"chunks":100,"chunks_closed":)" + std::to_string(closed) +
-                             "}"));
+    return MoveLine(
+        Move("COPY", "VERIFY",
+             R"("counts":{"chunks":100,"chunks_closed":)" + std::to_string(closed) + "}"));
   };
   EXPECT_EQ(line(11), "COPY 10 %");
   EXPECT_EQ(line(19), "COPY 10 %");

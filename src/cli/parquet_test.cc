@@ -51,7 +51,10 @@ CollectionSchema EveryType() {
       {.name = "h", .type = DataType::kFloat16Vector, .dimension = 2},
       {.name = "b", .type = DataType::kBFloat16Vector, .dimension = 2},
       {.name = "i", .type = DataType::kInt8Vector, .dimension = 2},
-      {.name = "bits", .type = DataType::kBinaryVector, .dimension = 16, .metric = Metric::kHamming},
+      {.name = "bits",
+       .type = DataType::kBinaryVector,
+       .dimension = 16,
+       .metric = Metric::kHamming},
       {.name = "s", .type = DataType::kSparseVector, .metric = Metric::kInnerProduct}};
   return schema;
 }
@@ -128,8 +131,8 @@ TEST_F(Parquet, ManyRowsGoThroughSeveralGroups) {
   CollectionSchema schema;
   schema.name = "c";
   schema.key_type = KeyType::kInt64;
-  auto sink = MakeRowSink({.path = Path("c.parquet"), .format = "parquet"}, schema,
-                          SchemaToJson(schema));
+  auto sink =
+      MakeRowSink({.path = Path("c.parquet"), .format = "parquet"}, schema, SchemaToJson(schema));
   ASSERT_TRUE(sink.ok());
   std::vector<std::string> records;
   for (int i = 0; i < 25'000; ++i) {
@@ -164,9 +167,9 @@ TEST_F(Parquet, ErrorsNameTheFileAndLeaveNone) {
     EXPECT_FALSE((*sink)->Write(wrong).ok());
   }
   EXPECT_FALSE(std::filesystem::exists(Path("c.parquet")));
-  EXPECT_EQ(MakeRowSink({.path = Path("no/folder.parquet"), .format = "parquet"}, schema, "{}")
-                .code(),
-            Code::kUnavailable);
+  EXPECT_EQ(
+      MakeRowSink({.path = Path("no/folder.parquet"), .format = "parquet"}, schema, "{}").code(),
+      Code::kUnavailable);
 }
 
 #else

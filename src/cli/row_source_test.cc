@@ -119,7 +119,8 @@ std::string Matrix(const std::vector<float>& numbers, uint64_t columns) {
 
 TEST_F(RowFiles, NpyRowsHaveTheirNumberAsKeyInTheCollectionsType) {
   const std::string path = Write("a.npy", Matrix({1, 2, 3, 4.5}, 2));
-  EXPECT_EQ(All(OpenNpyRows(path, "id", "v")), "1:{\"id\":0,\"v\":[1,2]}\n2:{\"id\":1,\"v\":[3,4.5]}\n");
+  EXPECT_EQ(All(OpenNpyRows(path, "id", "v")),
+            "1:{\"id\":0,\"v\":[1,2]}\n2:{\"id\":1,\"v\":[3,4.5]}\n");
   auto source = OpenNpyRows(path, "id", "v");
   ASSERT_TRUE(source.ok());
   EXPECT_EQ((*source)->schema()->vectors[0].dimension, 2u);

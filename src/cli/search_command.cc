@@ -2,7 +2,6 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
-#include "base/file_system.h"
 #include "cli/commands.h"
 #include "cli/npy.h"
 #include "cli/records_view.h"
@@ -38,7 +37,7 @@ struct SearchOptions {
 // The first row of a .npy file, or a file with the vector as JSON.
 Result<std::string> ReadVectorFile(const std::string& path) {
   if (FormatOfName(path) != "npy") {
-    return MakePosixFileSystem()->ReadAll(path == "-" ? "/dev/stdin" : path, uint64_t{16} << 20);
+    return ReadInput(path);
   }
   NpyReader reader = TRY(NpyReader::Open(path));
   const bool one = reader.header().columns == 1;  // A vector saved as it is: one dimension.

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/file_system.h"
 #include "base/json.h"
 #include "base/strings.h"
 
@@ -98,6 +99,22 @@ ExitStatus Session::Fail(const Error& error) {
     terminal_.err << "roost: " << error.message << std::endl;
   }
   return status;
+}
+
+Result<std::string> ReadInput(const std::string& path) {
+  constexpr size_t kMostBytes = size_t{64} << 20;
+  if (path != "-") {
+    return MakePosixFileSystem()->ReadAll(path, kMostBytes);
+  }
+  std::string text;
+  char piece[65'536];
+  while (std::cin.read(piece, sizeof piece), std::cin.gcount() > 0) {
+    text.append(piece, static_cast<size_t>(std::cin.gcount()));
+    if (text.size() > kMostBytes) {
+      return InvalidArgument("standard input holds more than " + HumanBytes(kMostBytes));
+    }
+  }
+  return text;
 }
 
 ExitStatus ExitStatusOf(Code code, bool unreachable) {

@@ -82,6 +82,9 @@ class Session {
   std::unique_ptr<Api> api_;
 };
 
+/// The whole of a file, or of standard input where `path` is "-"; 64 MiB at most.
+Result<std::string> ReadInput(const std::string& path);
+
 ExitStatus ExitStatusOf(Code code, bool unreachable);
 
 /// After the first call SIGINT only makes Interrupted() true; a second one ends the process.

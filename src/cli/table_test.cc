@@ -34,18 +34,20 @@ TEST(Table, CountsCodePoints) {
 }
 
 TEST(RecordsTable, HasAColumnForEachMemberOfAnyRecord) {
-  const auto records = boost::json::parse(
-      R"([{"id":1,"v":[1.5,2,3,4,5]},null,{"id":2,"t":"x","o":{"a":1}}])").as_array();
+  const auto records =
+      boost::json::parse(R"([{"id":1,"v":[1.5,2,3,4,5]},null,{"id":2,"t":"x","o":{"a":1}}])")
+          .as_array();
   EXPECT_EQ(RecordsTable(records).Render({}),
-            "id  v                       t  o\n"
+            "id  v                      t  o\n"
             " 1  [1.5, 2, 3, 4, …] (5)\n"
-            " 2                          x  {\"a\":1}\n");
+            " 2                         x  {\"a\":1}\n");
 }
 
 TEST(HitsTable, KeepsRankAndIdTogetherWhereARecordIsMissing) {
   const auto hits = boost::json::parse(
-      R"([{"id":"a","score":0.5,"distance":0.5},
-          {"id":"b","score":0.25,"distance":0.75,"record":{"id":"b","t":"x"}}])").as_array();
+                        R"([{"id":"a","score":0.5,"distance":0.5},
+          {"id":"b","score":0.25,"distance":0.75,"record":{"id":"b","t":"x"}}])")
+                        .as_array();
   EXPECT_EQ(HitsTable(hits, "id").Render({}),
             "#  score  distance  id  t\n1    0.5       0.5  a\n2   0.25      0.75  b   x\n");
 }

@@ -135,10 +135,16 @@ Result<PlannedMove> PlanMove(const RequestContext& context, const MigrationSpec&
                             Quoted(spec.target) + " already");
     return planned;
   }
+  // The question first: a store that was away until now tells its capabilities after it.
+  const auto there = target->DescribeCollection(context, spec.collection);
+  if (!there.ok() && there.code() != Code::kNotFound) {
+    plan.refusals.push_back("store " + Quoted(spec.target) +
+                            " cannot be asked: " + there.error().message);
+    return planned;
+  }
   plan.notes = Notes(planned.schema, routed.CapabilitiesOf(spec.collection),
                      target->capabilities());
   plan.refusals = SchemaRefusals(planned.schema, target->capabilities());
-  const auto there = target->DescribeCollection(context, spec.collection);
   if (there.ok() && !spec.allow_existing_target) {
     plan.refusals.push_back("store " + Quoted(spec.target) + " has a collection " +
                             Quoted(spec.collection) +
@@ -150,9 +156,6 @@ Result<PlannedMove> PlanMove(const RequestContext& context, const MigrationSpec&
                             there->schema.dynamic != planned.schema.dynamic)) {
     plan.refusals.push_back("the collection on store " + Quoted(spec.target) +
                             " has another schema; drop it there");
-  } else if (!there.ok() && there.code() != Code::kNotFound) {
-    plan.refusals.push_back("store " + Quoted(spec.target) +
-                            " cannot be asked: " + there.error().message);
   }
   plan.steps = Steps(spec, plan, there.ok());
   return planned;

@@ -32,8 +32,7 @@ LedgerScope::Options LedgerOf(const MigrationServiceOptions& options, const Move
 }
 
 uint64_t Milliseconds(SteadyTime::duration time) {
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
 }
 
 /// "migration.before_persist.FENCE"
@@ -51,8 +50,8 @@ Move::Move(const MigrationServiceOptions& options, const MigrationParts& parts,
       target_(target),
       id_(document.id),
       collection_(document.spec.collection),
-      horizon_(std::max(source.capabilities().zombie_horizon,
-                        target.capabilities().zombie_horizon)),
+      horizon_(
+          std::max(source.capabilities().zombie_horizon, target.capabilities().zombie_horizon)),
       earlier_(document.counts),
       bulk_from_(parts.clock.Now() + (resumed ? horizon_ : std::chrono::milliseconds(0))),
       ledger_(std::make_shared<LedgerScope>(LedgerOf(options, document, horizon_), parts.control,
@@ -63,13 +62,13 @@ Move::Move(const MigrationServiceOptions& options, const MigrationParts& parts,
       applier_(std::make_unique<Applier>(ApplierOptions{.store_timeout = options.applier_timeout,
                                                         .batch_rows = options.applier_batch_rows},
                                          collection_, *ledger_)),
-      verifier_(std::make_unique<Verifier>(
-          VerifierOptions{.migration = id_,
-                          .collection = collection_,
-                          .recheck_attempts = options.recheck_attempts,
-                          .recheck_pause = options.recheck_pause},
-          BulkOf(options, horizon_), PairedScan::Stores{source, target}, chunks_, *ledger_,
-          parts.control, parts.clock)),
+      verifier_(
+          std::make_unique<Verifier>(VerifierOptions{.migration = id_,
+                                                     .collection = collection_,
+                                                     .recheck_attempts = options.recheck_attempts,
+                                                     .recheck_pause = options.recheck_pause},
+                                     BulkOf(options, horizon_), PairedScan::Stores{source, target},
+                                     chunks_, *ledger_, parts.control, parts.clock)),
       document_(std::move(document)),
       entered_(parts.clock.Now()),
       measured_at_(entered_) {}
@@ -85,7 +84,8 @@ Result<std::unique_ptr<Move>> Move::Start(const MigrationServiceOptions& options
                               (source == nullptr ? document.source : document.spec.target) +
                               "\", which is not configured; add it");
   }
-  std::unique_ptr<Move> move(new Move(options, parts, std::move(document), *source, *target, resumed));
+  std::unique_ptr<Move> move(
+      new Move(options, parts, std::move(document), *source, *target, resumed));
   TRY(move->Load());
   move->Publish(move->document_);
   const size_t bulk = std::max<uint32_t>(move->document_.spec.policy.backfill_workers, 1);
@@ -207,8 +207,7 @@ MigrationFacts Move::Facts(const MoveDocument& document) {
   facts.target_ready = target_ready_;
   facts.verification_started = document.pass_started;
   facts.verification_complete = document.pass_started && chunks.judged == chunks.chunks;
-  facts.divergent =
-      document.pass_started ? chunks.missing + chunks.extra + chunks.different : 0;
+  facts.divergent = document.pass_started ? chunks.missing + chunks.extra + chunks.different : 0;
   facts.time_in_state_ms = Milliseconds(now - entered_);
   if (fence_failed_.has_value()) {
     facts.since_fence_failed_ms = Milliseconds(now - *fence_failed_);
@@ -233,8 +232,7 @@ bool Move::Persist(const MoveDocument& before, const MigrationProgress& next) {
   FAILPOINT(PointName("before_persist", next.state));
   MoveDocument stored;
   const Status status = Change(
-      RequestContext{}.WithTimeout(options_.store_timeout),
-      [&](MoveDocument& document) -> Status {
+      RequestContext{}.WithTimeout(options_.store_timeout), [&](MoveDocument& document) -> Status {
         if (document.progress != before.progress) {
           return Aborted("a command came between");
         }
@@ -246,6 +244,8 @@ bool Move::Persist(const MoveDocument& before, const MigrationProgress& next) {
         document.counts.mirrored = earlier_.mirrored + mirror.mirrored;
         document.counts.mirror_errors = earlier_.mirror_errors + mirror.errors;
         document.counts.applied = earlier_.applied + applier_->applied();
+        std::lock_guard lock(mutex_);
+        document.counts.last_fence_ms = last_fence_ms_;
         stored = document;
         return {};
       });
@@ -259,12 +259,11 @@ bool Move::Persist(const MoveDocument& before, const MigrationProgress& next) {
   if (next.epoch != before.progress.epoch) {
     NoteTimes(before.progress, next);
     Publish(stored);
-    LogInfo("A move changed its state",
-            {{"move", id_},
-             {"collection", collection_},
-             {"from", MigrationStateName(before.progress.state)},
-             {"to", MigrationStateName(next.state)},
-             {"epoch", next.epoch}});
+    LogInfo("A move changed its state", {{"move", id_},
+                                         {"collection", collection_},
+                                         {"from", MigrationStateName(before.progress.state)},
+                                         {"to", MigrationStateName(next.state)},
+                                         {"epoch", next.epoch}});
   }
   FAILPOINT(PointName("after_publish", next.state));
   return true;
@@ -307,8 +306,9 @@ void Move::Publish(const MoveDocument& document) {
   route->other = !moving ? "" : shape.authority_is_b ? document.source : document.spec.target;
   route->mirror = shape.mirror;
   route->hold_writes = shape.hold_writes;
-  route->read_percent_other =
-      !moving ? 0 : shape.authority_is_b ? 100 - shape.read_percent_b : shape.read_percent_b;
+  route->read_percent_other = !moving                ? 0
+                              : shape.authority_is_b ? 100 - shape.read_percent_b
+                                                     : shape.read_percent_b;
   route->shadow_percent = shape.shadow_percent;
   route->capture = shape.capture ? ledger_ : nullptr;
   route->capture_payload = shape.capture_payload;
@@ -371,7 +371,6 @@ void Move::StepFinal(const MoveDocument& document) {
   {
     std::lock_guard lock(mutex_);
     quiet = quiet && (mode_ == Mode::kCleanUp || (bulk_busy_ == 0 && !apply_busy_));
-    waiting_for_ = document.ended ? "" : "what the move left is cleaned up";
   }
   SetMode(quiet ? Mode::kCleanUp : Mode::kIdle, false);
 }
@@ -424,10 +423,13 @@ MigrationStatus Move::GetStatus() const {
   std::lock_guard lock(mutex_);
   counts.copy_rows_per_second = rows_per_second_;
   counts.last_fence_ms = last_fence_ms_;
-  status.waiting_for = waiting_for_;
+  status.waiting_for = !IsFinal(document.progress.state) ? waiting_for_
+                       : document.ended                  ? ""
+                                                         : "what the move left is cleaned up";
   status.last_error = last_error_;
   if (mode_ == Mode::kCopy && rows_per_second_ > 0) {
-    const auto left = counts.source_records > counts.copied ? counts.source_records - counts.copied : 0;
+    const auto left =
+        counts.source_records > counts.copied ? counts.source_records - counts.copied : 0;
     status.seconds_left = static_cast<double>(left) / rows_per_second_;
   }
   return status;

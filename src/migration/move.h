@@ -25,8 +25,8 @@ namespace roost {
 ///
 /// Step() reads off the facts, lets core/decisions.h decide, persists, publishes, and sets the
 /// workers to what is to be done. Whatever it does can be repeated after a crash: the document says
-/// where the move stands, and the route is published only after it. Step is for the engine's thread;
-/// the rest is thread safe.
+/// where the move stands, and the route is published only after it. Step is for the engine's
+/// thread; the rest is thread safe.
 class Move {
  public:
   /// Loads what the control store holds of the move, publishes its route and starts its workers.
@@ -45,6 +45,7 @@ class Move {
   /// Writes are waiting: the next Step is urgent.
   bool urgent() const { return holds_writes_.load(std::memory_order_relaxed); }
 
+  const std::string& collection() const { return collection_; }
   MigrationStatus GetStatus() const;
   /// Changes the progress as `change` says; its error changes nothing. Durable.
   Status Command(const RequestContext& context,
@@ -54,7 +55,15 @@ class Move {
 
  private:
   /// What the bulk workers do.
-  enum class Mode : uint8_t { kIdle, kCreateTarget, kPlanChunks, kReconcile, kCleanUp, kCopy, kVerify };
+  enum class Mode : uint8_t {
+    kIdle,
+    kCreateTarget,
+    kPlanChunks,
+    kReconcile,
+    kCleanUp,
+    kCopy,
+    kVerify
+  };
 
   Move(const MigrationServiceOptions& options, const MigrationParts& parts, MoveDocument document,
        VectorStore& source, VectorStore& target, bool resumed);
@@ -98,7 +107,7 @@ class Move {
   const std::string collection_;
   const std::chrono::milliseconds horizon_;
   const MigrationCounts earlier_;  ///< counts of earlier processes
-  const SteadyTime bulk_from_;  ///< before, a dead process's bulk writes may still land
+  const SteadyTime bulk_from_;     ///< before, a dead process's bulk writes may still land
   const std::shared_ptr<LedgerScope> ledger_;
   ChunkTable chunks_;
   RateLimit limit_;
@@ -119,12 +128,12 @@ class Move {
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   Mode mode_ = Mode::kIdle;
-  bool mode_done_ = false;   ///< the one piece of the mode is done
+  bool mode_done_ = false;  ///< the one piece of the mode is done
   bool apply_ = false;
-  uint64_t mode_number_ = 0; ///< tells one setting of a mode from the next
-  size_t bulk_busy_ = 0;     ///< bulk workers in a piece
+  uint64_t mode_number_ = 0;  ///< tells one setting of a mode from the next
+  size_t bulk_busy_ = 0;      ///< bulk workers in a piece
   bool apply_busy_ = false;
-  std::stop_source piece_;   ///< stops the pieces of the present mode
+  std::stop_source piece_;  ///< stops the pieces of the present mode
   std::string waiting_for_;
   std::string last_error_;
   double rows_per_second_ = 0;

@@ -56,8 +56,9 @@ TEST_F(MoveTest, ThereAndBackAndThereAgainLosesNothing) {
   EXPECT_GE(verified.counts.copied, 250u);
   EXPECT_EQ(verified.counts.chunks_closed, verified.counts.chunks);
   trial_.Advance(id, State::kReversed);
-  const MigrationStatus there = trial_.Await(id, State::kReversed);
-  EXPECT_GT(there.counts.last_fence_ms, 0);
+  trial_.Await(id, State::kReversed);
+  const MigrationStatus there =
+      trial_.AwaitThat(id, "the pause", [](const auto& s) { return s.counts.last_fence_ms > 0; });
   EXPECT_LT(there.counts.last_fence_ms, 5'000);
   AwaitWrites(100);
   trial_.Command(id, MigrationCommand::kRollback);

@@ -178,6 +178,9 @@ MigrationStatus MoveTrial::Get(const std::string& id) {
 MigrationStatus MoveTrial::AwaitThat(const std::string& id, const std::string& what,
                                      const std::function<bool(const MigrationStatus&)>& wanted) {
   const auto end = std::chrono::steady_clock::now() + kPatience;
+  if (id.empty()) {
+    return {};  // Its creation failed; that was reported.
+  }
   MigrationStatus status = Get(id);
   while (!wanted(status) && std::chrono::steady_clock::now() < end) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));

@@ -129,8 +129,7 @@ void Service::Run(const std::stop_token& stop) {
     }
     Measure(moves);
     std::unique_lock lock(mutex_);
-    woken_.wait_for(lock, stop, urgent ? options_.fast_tick : options_.tick,
-                    [&] { return wake_; });
+    woken_.wait_for(lock, stop, urgent ? options_.fast_tick : options_.tick, [&] { return wake_; });
     wake_ = false;
   }
 }
@@ -181,7 +180,8 @@ Result<std::shared_ptr<Move>> Service::FindActive(const std::string& id) const {
 Result<MigrationPlan> Service::Plan(const RequestContext& context, const MigrationSpec& spec) {
   PlannedMove planned = TRY(PlanMove(context, spec, parts_.routed));
   if (parts_.routes.Find(spec.collection)->moving()) {
-    planned.plan.refusals.push_back("collection \"" + spec.collection + "\" is being moved already");
+    planned.plan.refusals.push_back("collection \"" + spec.collection +
+                                    "\" is being moved already");
   }
   return std::move(planned.plan);
 }
@@ -193,7 +193,14 @@ Result<MoveDocument> Service::NewDocument(const RequestContext& context,
   if (route->moving()) {
     return AlreadyExists("collection \"" + spec.collection + "\" is being moved already");
   }
-  if (Active().size() >= options_.max_moves) {
+  const Moves moves = Active();
+  for (const auto& [id, move] : moves) {
+    if (move->collection() == spec.collection) {
+      return AlreadyExists("what move " + id + " of collection \"" + spec.collection +
+                           "\" left is still being cleaned up; try again in a moment");
+    }
+  }
+  if (moves.size() >= options_.max_moves) {
     return ResourceExhausted("there are " + std::to_string(options_.max_moves) +
                              " active moves, the limit; end one first");
   }
@@ -225,9 +232,8 @@ Result<MigrationStatus> Service::Create(const RequestContext& context, const Mig
   const std::string id = document.id;
   ControlTransaction transaction;
   transaction.put_migrations = {ToRow(document)};
-  transaction.put_routes = {{.collection = spec.collection,
-                             .store = document.source,
-                             .epoch = document.progress.epoch}};
+  transaction.put_routes = {
+      {.collection = spec.collection, .store = document.source, .epoch = document.progress.epoch}};
   FAILPOINT("migration.create.before_persist");
   TRY(parts_.control.Commit(context, std::move(transaction)));
   FAILPOINT("migration.create.after_persist");
@@ -289,21 +295,18 @@ Result<MigrationStatus> Service::Advance(const RequestContext& context, const st
 Result<MigrationStatus> Service::Command(const RequestContext& context, const std::string& id,
                                          MigrationCommand command) {
   const std::shared_ptr<Move> move = TRY(FindActive(id));
-  TRY(move->Command(context, [&](const MigrationProgress& progress) {
-    return ApplyCommand(progress, command);
-  }));
+  TRY(move->Command(
+      context, [&](const MigrationProgress& progress) { return ApplyCommand(progress, command); }));
   Wake();
   return move->GetStatus();
 }
 
-Result<std::vector<DeadLetter>> Service::DeadLetters(const RequestContext&,
-                                                     const std::string& id) {
+Result<std::vector<DeadLetter>> Service::DeadLetters(const RequestContext&, const std::string& id) {
   const std::optional<MigrationRow> row = TRY(parts_.control.FindMigration(id));
   if (!row.has_value()) {
     return NotFound("there is no move \"" + id + "\"");
   }
-  const std::vector<DeadLetterRow> rows =
-      TRY(parts_.control.ListDeadLetters(id, kMaxDeadLetters));
+  const std::vector<DeadLetterRow> rows = TRY(parts_.control.ListDeadLetters(id, kMaxDeadLetters));
   std::vector<DeadLetter> letters;
   for (const DeadLetterRow& letter : rows) {
     const Result<RecordKey> key = DecodeKey(letter.key);

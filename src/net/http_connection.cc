@@ -410,7 +410,10 @@ void HttpConnection::Sweep(SteadyTime now) {
   const HttpServerOptions& options = loop_.shared().options;
   const bool stalled = blocked_ && now - send_progress_ > loop_.shared().WriteStallTimeout();
   const bool silent = protocol_ == nullptr && now - opened_ > options.header_timeout;
-  if (stalled || silent || (lingering_ && now >= linger_until_)) {
+  if (stalled) {
+    return Close(true);  // The kernel, too, lets go of what the client does not take.
+  }
+  if (silent || (lingering_ && now >= linger_until_)) {
     return Close();
   }
   if (protocol_ != nullptr && !close_when_sent_) {

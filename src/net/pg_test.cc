@@ -39,7 +39,7 @@ TEST(PgUri, ReadsBothForms) {
 TEST(PgUri, RefusesWhatItCannotReadWithoutRepeatingIt) {
   for (const char* text :
        {"postgresql://me:secret@host:port/x", "postgresql://me:secret@[::1/x", "secret",
-        "postgresql://me:secret@h:99999/x", "postgresql://me:secret@a,b,c:1,2/x",
+        "postgresql://me:secret@h:99999/x", "host=a,b,c port=1,2 password=secret",
         "postgresql://me:secret@h/x?service=secret", "postgresql://me:secret@h/x?nonsense=secret",
         "postgresql://me:secret%zz@h/x"}) {
     const auto options = ParsePgUri(text);

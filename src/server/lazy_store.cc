@@ -11,16 +11,17 @@ namespace {
 
 class LazyStore final : public VectorStore {
  public:
-  LazyStore(std::string name, StoreFactory connect, std::chrono::milliseconds retry_after,
-            Clock& clock)
-      : name_(std::move(name)), connect_(std::move(connect)), retry_after_(retry_after),
-        clock_(clock) {
-    nothing_.store = name_;
-  }
+  LazyStore(std::string name, Capabilities declared, StoreFactory connect,
+            std::chrono::milliseconds retry_after, Clock& clock)
+      : name_(std::move(name)),
+        declared_(std::move(declared)),
+        connect_(std::move(connect)),
+        retry_after_(retry_after),
+        clock_(clock) {}
 
   const Capabilities& capabilities() const override {
     const std::lock_guard lock(mutex_);
-    return store_ != nullptr ? store_->capabilities() : nothing_;
+    return store_ != nullptr ? store_->capabilities() : declared_;
   }
 
   Status CreateCollection(const RequestContext& context,
@@ -100,10 +101,10 @@ class LazyStore final : public VectorStore {
   }
 
   const std::string name_;
+  const Capabilities declared_;
   const StoreFactory connect_;
   const std::chrono::milliseconds retry_after_;
   Clock& clock_;
-  Capabilities nothing_;
 
   mutable std::mutex mutex_;
   std::unique_ptr<VectorStore> store_;  // never taken away once set
@@ -114,9 +115,11 @@ class LazyStore final : public VectorStore {
 
 }  // namespace
 
-std::unique_ptr<VectorStore> MakeLazyStore(std::string name, StoreFactory connect,
+std::unique_ptr<VectorStore> MakeLazyStore(std::string name, Capabilities declared,
+                                           StoreFactory connect,
                                            std::chrono::milliseconds retry_after, Clock& clock) {
-  return std::make_unique<LazyStore>(std::move(name), std::move(connect), retry_after, clock);
+  return std::make_unique<LazyStore>(std::move(name), std::move(declared), std::move(connect),
+                                     retry_after, clock);
 }
 
 }  // namespace roost

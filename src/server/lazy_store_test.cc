@@ -10,10 +10,13 @@ namespace {
 
 TEST(LazyStore, SaysWhyItIsNotConnectedAndTriesAgainLater) {
   FakeClock clock;
+  Capabilities declared;
+  declared.store = "declared";
+  declared.fenced_writes = true;
   int tries = 0;
   bool up = false;
   const auto store = MakeLazyStore(
-      "far",
+      "far", declared,
       [&]() -> Result<std::unique_ptr<VectorStore>> {
         ++tries;
         if (!up) {
@@ -27,14 +30,15 @@ TEST(LazyStore, SaysWhyItIsNotConnectedAndTriesAgainLater) {
   EXPECT_THAT(first.error().message, testing::HasSubstr("connection refused"));
   EXPECT_FALSE(store->ListCollections({}).ok());
   EXPECT_EQ(tries, 1) << "it must not be tried again at once";
-  EXPECT_TRUE(store->capabilities().types.empty());
+  EXPECT_EQ(store->capabilities().store, "declared");
+  EXPECT_TRUE(store->capabilities().fenced_writes);
 
   up = true;
   clock.Advance(std::chrono::seconds(2));
   EXPECT_TRUE(store->CheckHealth({}).ok());
   EXPECT_TRUE(store->ListCollections({}).ok());
   EXPECT_EQ(tries, 2);
-  EXPECT_FALSE(store->capabilities().types.empty());
+  EXPECT_EQ(store->capabilities().store, "fake");
 }
 
 }  // namespace

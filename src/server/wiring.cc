@@ -76,7 +76,7 @@ class RunningServer final : public Server {
     embedded.store = TRY(OpenEmbeddedStore(options, *file_system_, clock_, *metrics_));
     for (const auto& [name, address] : config_.stores) {
       stacks_[name].store = MakeLazyStore(
-          name,
+          name, DeclaredCapabilities(address),
           [this, target = address] {
             return ConnectStore(target, {.connections = config_.pgvector_pool}, clock_, *metrics_);
           },

@@ -167,6 +167,7 @@ TEST_F(FaultyStoreTest, HangWaitsForTheDeadline) {
   stop.request_stop();
   context_.stop = stop.get_token();
   EXPECT_EQ(store_->ListCollections(context_).code(), Code::kCancelled);
+  context_ = {};
   EXPECT_EQ(Stored(), 0u);
 }
 

@@ -56,6 +56,8 @@ Result<FilterNode> FilterParser::ParseParentheses() {
 }
 
 Result<FilterNode> FilterParser::ParseExists() {
+  const Level level(*this);  // `exists exists …`
+  TRY(level.Check());
   const size_t position = token_.position;
   TRY(Advance());
   FilterNode path = TRY(ParsePrimary());

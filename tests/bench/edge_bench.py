@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
-"""What one HTTP request costs in the edge, next to nginx answering the same.
+"""What one HTTP request costs in the edge, next to nginx answering the same, and what a search costs
+through REST, next to the same search in process.
 
-Run it as `./dev bench edge [--json FILE] [--quick]`. It starts roost_edge_bench_server (two trivial
-routes through the real HttpServer) and nginx with one worker and a fixed answer, loads both with wrk
-at 1, 64 and 1,000 connections in interleaved rounds, and compares the CPU time that a request costs
-the server. CPU time is compared, not requests per second: that number belongs to the machine and to
-whatever else runs on it.
+Run it as `./dev bench edge [--json FILE] [--markdown FILE] [--quick]`.
 
-"inline" is answered on the event loop, as health checks are: nginx's like. "worker" goes through the
-executor, as every other request does; it is shown, and is not part of the goal.
+Trivial routes: roost_edge_bench_server (the real HttpServer) and nginx, one event loop or worker
+each, give a fixed answer to wrk at 1, 64 and 1,000 connections in interleaved rounds. "inline" is
+answered on the event loop, as health checks are: nginx's like. "worker" goes through the executor,
+as every other request does; it is shown, and is not part of the goal.
 
-Needs wrk and nginx (Debian: wrk, nginx-light) and a Release build.
+Searches: `roost serve` with a collection like the demo's, loaded through REST; the engine alone gets
+a copy of its folder and the same queries (edge_search.py, edge_bench_search.cc).
+
+Everything is judged by CPU time, not by requests per second: that number belongs to the machine and
+to whatever else runs on it. Needs wrk and nginx (Debian: wrk, nginx-light) and a Release build.
 """
 
 import argparse
@@ -29,11 +32,17 @@ import tempfile
 import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY))
+
+from tests.bench import edge_search  # noqa: E402
+
 BODY = '{"status":"ok","version":"0.1.0"}'
 LEVELS = (1, 64, 1000)
 IDLE_CONNECTIONS = 2000
 MAX_CPU_RATIO = 1.5
 MAX_IDLE_RSS_MB = 32.0
+SEARCH_LEVELS = (1, 16)
+MAX_SEARCH_OVERHEAD_US = 60.0
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 NGINX_CONFIG = """
@@ -130,10 +139,11 @@ def to_ms(text):
     return float(number) * {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60000.0}[unit]
 
 
-def load(pid, url, connections, seconds):
+def load(pid, url, connections, seconds, script=None):
     """One wrk run: CPU microseconds of `pid` for each request, requests per second, p99."""
     before = cpu_seconds(pid)
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", url]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
+    command += ["-s", str(script), url] if script else [url]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     cpu = cpu_seconds(pid) - before
     requests = int(re.search(r"(\d+) requests in", output).group(1))
@@ -182,74 +192,173 @@ def measure_idle(pid, port):
     return {"new_threads": threads - threads_before, "rss_mb": rss - rss_before}
 
 
-def print_table(figures):
-    print(f"{'connections':>11}  {'server':<8} {'CPU us/request':>14} {'requests/s':>11} "
-          f"{'p99 ms':>8} {'CPU / nginx':>12}")
+def measure_search(roost_binary, engine_binary, quick, rounds, seconds):
+    """Medians of CPU microseconds a search, of rounds in which REST and the engine take turns."""
+    runs = {}
+    with tempfile.TemporaryDirectory(prefix="edge-search-") as folder:
+        records = 3_000 if quick else 20_000
+        with edge_search.prepared(roost_binary, engine_binary, folder, records,
+                                  cpu_seconds) as (roost, engine):
+            url = f"http://127.0.0.1:{roost.port}/v1/collections/{edge_search.NAME}/search"
+            engine.cpu_us(1)
+            for _ in range(rounds):
+                runs.setdefault("engine", []).append({"cpu_us": engine.cpu_us(4)})
+                for encoding in ("base64", "numbers"):
+                    for level in SEARCH_LEVELS:
+                        script = pathlib.Path(folder, encoding + ".lua")
+                        runs.setdefault((encoding, level), []).append(
+                            load(roost.process.pid, url, level, seconds, script))
+    return {key: {field: statistics.median(run[field] for run in values) for field in values[0]}
+            for key, values in runs.items()}
+
+
+def trivial_rows(numbers):
     for level in LEVELS:
-        nginx = figures[level, "nginx"]["cpu_us"]
         for name in ("inline", "worker", "nginx"):
-            row = figures[level, name]
-            print(f"{level:>11}  {name:<8} {row['cpu_us']:>14.2f} {row['per_second']:>11,.0f} "
-                  f"{row['p99_ms']:>8.2f} {row['cpu_us'] / nginx:>12.2f}")
+            cpu, rate, p99 = (numbers[f"{name}_{level}_{field}"]
+                              for field in ("cpu_us", "per_second", "p99_ms"))
+            yield (f"{level:,}", name, f"{cpu:.1f}", f"{cpu / numbers[f'nginx_{level}_cpu_us']:.2f}",
+                   f"{rate:,.0f}", f"{p99:.2f}")
 
 
-def summarise(figures, idle):
-    numbers = {}
+def search_rows(numbers):
+    yield "engine in process", "", f"{numbers['search_engine_cpu_us']:.0f}", "", "", ""
+    for encoding in ("base64", "numbers"):
+        for level in SEARCH_LEVELS:
+            name = f"search_{encoding}_{level}"
+            yield (f"REST, vector as {encoding}", f"{level}", f"{numbers[name + '_cpu_us']:.0f}",
+                   f"{numbers[name + '_overhead_us']:.0f}", f"{numbers[name + '_per_second']:,.0f}",
+                   f"{numbers[name + '_p99_ms']:.2f}")
+
+
+TRIVIAL_HEAD = ("connections", "server", "CPU µs a request", "CPU / nginx", "requests/s", "p99 ms")
+SEARCH_HEAD = ("search", "connections", "CPU µs a search", "beyond the engine", "searches/s", "p99 ms")
+
+
+def print_table(head, rows):
+    table = [head, *rows]
+    widths = [max(len(row[i]) for row in table) for i in range(len(head))]
+    for row in table:
+        print("  ".join(cell.ljust(width) if i < 1 else cell.rjust(width)
+                        for i, (cell, width) in enumerate(zip(row, widths))))
+    print()
+
+
+def markdown_table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def markdown(result):
+    """The section of docs/benchmarks.md about this benchmark."""
+    numbers = result["figures"]
+    return f"""## The HTTP edge
+
+`./dev bench edge`. CPU time of the server's process for each request, medians of interleaved rounds;
+requests per second and p99 belong to the machine, which also ran the load. nginx has one worker and
+Roost one event loop; both give the same fixed answer. `inline` routes (health checks) are answered on
+the event loop; all others pass to a worker thread, `worker`.
+
+{markdown_table(TRIVIAL_HEAD, trivial_rows(numbers))}
+
+Goal: `inline` costs at most {MAX_CPU_RATIO} times nginx's CPU at each number of connections.
+{IDLE_CONNECTIONS:,} idle connections (half HTTP/1.1, half HTTP/2): {numbers["idle_new_threads"]} more threads,
+{numbers["idle_rss_mb"]} MB more memory (goal: none, less than {MAX_IDLE_RSS_MB:.0f} MB).
+
+Top {edge_search.TOP_K} of a collection like the demo's (256 dimensions, two fields of each hit returned), through
+`roost serve` and by the engine alone in process, same files and queries. Goal: at most
+{MAX_SEARCH_OVERHEAD_US:.0f} µs beyond the engine with vectors as base64, as the clients send them.
+
+{markdown_table(SEARCH_HEAD, search_rows(numbers))}
+"""
+
+
+def at_most(numbers, name, limit):
+    return {"max": limit, "pass": numbers[name] <= limit}
+
+
+def summarise(figures, idle, search):
+    numbers = {"idle_new_threads": idle["new_threads"], "idle_rss_mb": round(idle["rss_mb"], 2),
+               "search_engine_cpu_us": round(search["engine"]["cpu_us"], 2)}
     for (level, name), row in figures.items():
         for field, value in row.items():
             numbers[f"{name}_{level}_{field}"] = round(value, 3)
-    goals = {}
+    goals = {"idle_new_threads": at_most(numbers, "idle_new_threads", 0),
+             "idle_rss_mb": at_most(numbers, "idle_rss_mb", MAX_IDLE_RSS_MB)}
     for level in LEVELS:
         ratio = figures[level, "inline"]["cpu_us"] / figures[level, "nginx"]["cpu_us"]
         numbers[f"inline_{level}_cpu_ratio"] = round(ratio, 3)
-        goals[f"inline_{level}_cpu_ratio"] = {"max": MAX_CPU_RATIO, "pass": ratio <= MAX_CPU_RATIO}
-    numbers["idle_new_threads"] = idle["new_threads"]
-    numbers["idle_rss_mb"] = round(idle["rss_mb"], 2)
-    goals["idle_new_threads"] = {"max": 0, "pass": idle["new_threads"] <= 0}
-    goals["idle_rss_mb"] = {"max": MAX_IDLE_RSS_MB, "pass": idle["rss_mb"] < MAX_IDLE_RSS_MB}
+        name = f"inline_{level}_cpu_ratio"
+        goals[name] = at_most(numbers, name, MAX_CPU_RATIO)
+    for key, row in search.items():
+        if key == "engine":
+            continue
+        name = f"search_{key[0]}_{key[1]}"
+        for field, value in row.items():
+            numbers[f"{name}_{field}"] = round(value, 3)
+        numbers[f"{name}_overhead_us"] = round(row["cpu_us"] - search["engine"]["cpu_us"], 2)
+        if key[0] == "base64":
+            goals[f"{name}_overhead_us"] = at_most(numbers, f"{name}_overhead_us",
+                                                   MAX_SEARCH_OVERHEAD_US)
     passed = all(goal["pass"] for goal in goals.values())
     return {"name": "edge", "pass": passed, "figures": numbers, "goals": goals}
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", 1)[0])
     parser.add_argument("--json", metavar="FILE", help="write the result there")
+    parser.add_argument("--markdown", metavar="FILE", help="write the section for the docs there")
     parser.add_argument("--quick", action="store_true", help="one short round: a smoke test")
     parser.add_argument("--build", default=os.environ.get("ROOST_BUILD", "build/release"),
                         help="the Release build folder (default: %(default)s)")
+    parser.add_argument("--roost", help="the program (default: bin/roost in the build folder)")
     return parser.parse_args()
+
+
+def find_programs(arguments):
+    build = REPOSITORY / arguments.build
+    programs = [build / "tests/bench/roost_edge_bench_server",
+                build / "tests/bench/roost_edge_bench_search",
+                pathlib.Path(arguments.roost or build / "bin/roost").absolute()]
+    for program in programs:
+        if not program.exists():
+            fail(f"{program} is missing; build it first")
+    for tool in ("wrk", "nginx"):
+        if shutil.which(tool) is None:
+            fail(f"{tool} is not installed (Debian: apt install wrk nginx-light)")
+    return programs
 
 
 def main():
     arguments = parse_arguments()
-    binary = REPOSITORY / arguments.build / "tests/bench/roost_edge_bench_server"
-    if not binary.exists():
-        fail(f"{binary} is missing; build target roost_edge_bench_server first")
-    for tool in ("wrk", "nginx"):
-        if shutil.which(tool) is None:
-            fail(f"{tool} is not installed (Debian: apt install wrk nginx-light)")
+    server, engine, roost = find_programs(arguments)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     rounds, seconds = (1, 1) if arguments.quick else (5, 3)
-    with roost_server(binary) as (pid, port):
+    with roost_server(server) as (pid, port):
         idle = measure_idle(pid, port)
-    with roost_server(binary) as (pid, port), nginx_server() as (nginx_pid, nginx_port):
+    with roost_server(server) as (pid, port), nginx_server() as (nginx_pid, nginx_port):
         targets = {
             "inline": (pid, f"http://127.0.0.1:{port}/inline"),
             "nginx": (nginx_pid, f"http://127.0.0.1:{nginx_port}/"),
             "worker": (pid, f"http://127.0.0.1:{port}/worker"),
         }
         figures = compare(targets, rounds, seconds)
-    result = summarise(figures, idle)
-    print_table(figures)
-    print(f"{IDLE_CONNECTIONS} idle connections: {idle['new_threads']} new threads, "
+    search = measure_search(roost, engine, arguments.quick, rounds, seconds)
+    result = summarise(figures, idle, search)
+    numbers = result["figures"]
+    print_table(TRIVIAL_HEAD, trivial_rows(numbers))
+    print_table(SEARCH_HEAD, search_rows(numbers))
+    print(f"{IDLE_CONNECTIONS:,} idle connections: {idle['new_threads']} new threads, "
           f"{idle['rss_mb']:.1f} MB")
     for name, goal in result["goals"].items():
         if not goal["pass"]:
-            print(f"goal missed: {name} is {result['figures'][name]}, at most {goal['max']} wanted")
+            print(f"goal missed: {name} is {numbers[name]}, at most {goal['max']} wanted")
     print("pass" if result["pass"] else "FAIL")
     if arguments.json:
         pathlib.Path(arguments.json).write_text(json.dumps(result, indent=2) + "\n")
+    if arguments.markdown:
+        pathlib.Path(arguments.markdown).write_text(markdown(result))
     sys.exit(0 if result["pass"] else 1)
 
 

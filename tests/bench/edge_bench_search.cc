@@ -64,7 +64,8 @@ int main(int argc, char** argv) {
     request.top_k = static_cast<uint32_t>(std::atoi(argv[4]));
     request.output = {.all_scalars = argc == 5, .fields = {argv + 5, argv + argc}};
   }
-  for (const Hit& hit : Must(store->Search({}, requests.at(0))).hits.at(0)) {
+  const SearchResult first = Must(store->Search({}, requests.at(0)));
+  for (const Hit& hit : first.hits.at(0)) {
     std::cout << std::get<std::string>(hit.record.key.key) << " ";
   }
   std::cout << std::endl;

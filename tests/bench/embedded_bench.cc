@@ -12,6 +12,7 @@
 
 #include "adapters/embedded/embedded_store.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "search_driver.h"
 #include "store/json_value.h"
 #include "store/schema_json.h"
@@ -176,6 +177,7 @@ int main(int argc, char** argv) {
     std::cerr << "usage: roost_embedded_bench DATA_FOLDER STORE_FOLDER THREADS\n";
     return 2;
   }
+  Must(InitLog({.level = LogLevel::kWarning}));
   Bench bench(argv[1], argv[2], static_cast<uint32_t>(std::strtoul(argv[3], nullptr, 10)));
   bench.Open();
   return ServeCommands({.ingest = [&] { return bench.Ingest(); },

@@ -176,7 +176,7 @@ def reopen(commands, drivers):
 
 def run(arguments, folder):
     data = Data(folder, 10_000 if arguments.quick else None)
-    turns, rounds = (1, 1) if arguments.quick else (7, 3)
+    turns, rounds = (1, 1) if arguments.quick else (5, 3)
     binary = REPOSITORY / arguments.build / "tests/bench/roost_embedded_bench"
     if not binary.exists():
         fail(f"{binary} is missing; build target roost_embedded_bench first")

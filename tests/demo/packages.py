@@ -6,13 +6,17 @@ vector is the mean of its tokens' rows, normalised, 256 dimensions.
 
 import importlib.util
 import json
+import os
 import pathlib
 import re
 import subprocess
 
-import numpy as np
-import safetensors.numpy
-import tokenizers
+# The demo forks a reader; the tokenizer's own threads would not live in it.
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+import numpy as np  # noqa: E402
+import safetensors.numpy  # noqa: E402
+import tokenizers  # noqa: E402
 
 DIMENSION = 256
 COLLECTION = {

@@ -1,5 +1,6 @@
 """The demo's live traffic: a writer that keeps its own account of what it wrote, and a reader."""
 
+import http.client
 import multiprocessing
 import queue
 import random
@@ -11,7 +12,7 @@ import numpy as np
 from tests.support.client import ApiError, Client, pack
 
 
-class Writer(threading.Thread):
+class Writer:
     """Inserts, updates and deletes at a steady rate until stopped; pauses when asked.
 
     `state` maps each id to (record, vector) as the server acknowledged it. An operation that ended
@@ -19,7 +20,6 @@ class Writer(threading.Thread):
     """
 
     def __init__(self, port, collection, state, embedder, rate, seed=1):
-        super().__init__(name="writer", daemon=True)
         self.state = state
         self.doubtful = set()
         self.errors = []
@@ -32,15 +32,19 @@ class Writer(threading.Thread):
         self._random = random.Random(seed)
         self._ids = list(state)
         self._number = 0
-        self._stop = threading.Event()
+        self._stopped = threading.Event()
         self._go = threading.Event()
         self._idle = threading.Event()
         self._go.set()
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
-    def run(self):
+    def start(self):
+        self._thread.start()
+
+    def _run(self):
         client = Client(self._port, timeout=60)
         due = time.monotonic()
-        while not self._stop.is_set():
+        while not self._stopped.is_set():
             if not self._go.is_set():
                 self._idle.set()
                 self._go.wait(0.1)
@@ -52,7 +56,7 @@ class Writer(threading.Thread):
             self._insert(client, 5)
             self._delete(client, 5)
             due += self._pause_between
-            self._stop.wait(max(0.0, due - time.monotonic()))
+            self._stopped.wait(max(0.0, due - time.monotonic()))
         client.close()
 
     def pause(self):
@@ -65,9 +69,9 @@ class Writer(threading.Thread):
         self._go.set()
 
     def stop(self):
-        self._stop.set()
+        self._stopped.set()
         self._go.set()
-        self.join(120)
+        self._thread.join(120)
 
     def reset_longest(self):
         self.longest_ms = 0.0
@@ -123,7 +127,7 @@ class Writer(threading.Thread):
             if result["errors"]:
                 raise ApiError(200, {"code": "ROWS", "detail": str(result["errors"][:2])})
             return True
-        except (OSError, ApiError) as error:
+        except (OSError, http.client.HTTPException, ApiError) as error:
             self.errors.append(str(error))
             self.doubtful.update(ids)
             return False
@@ -143,7 +147,7 @@ def _read(port, collection, queries, results, stop):
             hits = client.search(collection, vector=vector, top_k=10, fields=["section"])[0]
             if len(hits) != 10:
                 error = f"{len(hits)} hits of 10"
-        except (OSError, ApiError) as failure:
+        except (OSError, http.client.HTTPException, ApiError) as failure:
             error = str(failure)
         end = time.monotonic()
         results.put((begin, (end - begin) * 1000, error))
@@ -156,18 +160,18 @@ class Reader:
 
     def __init__(self, port, collection, vectors):
         context = multiprocessing.get_context("fork")
-        self._stop = context.Event()
+        self._stopped = context.Event()
         self._results = context.Queue()
         queries = [pack(vector) for vector in vectors]
         self._process = context.Process(
-            target=_read, args=(port, collection, queries, self._results, self._stop), daemon=True)
+            target=_read, args=(port, collection, queries, self._results, self._stopped), daemon=True)
         self.samples = []
 
     def start(self):
         self._process.start()
 
     def stop(self):
-        self._stop.set()
+        self._stopped.set()
         end = time.monotonic() + 60
         while self._process.is_alive() and time.monotonic() < end:
             self.collect()

@@ -114,6 +114,9 @@ class Reading(Cli):
         same = self.read_json("search", "-c", "books", "--vector-json", json.dumps(record["embedding"]),
                               "--filter", "id != 17", "-k", 1, "--exact")["hits"][0]
         self.assertEqual(same[0]["id"], hits[1]["id"])
+        piped = self.run_cli("search", "-c", "books", "--vector", "-", "--json", "-k", 3,
+                             stdin=json.dumps(record["embedding"]))
+        self.assertEqual(json.loads(piped.stdout)["hits"][0], hits)
         shown = self.run_cli("search", "-c", "books", "--vector", query).stdout.splitlines()
         self.assertEqual(len(shown), 11)
         self.assertRegex(shown[1], r"^ *1 +1 .* 17 ")
@@ -336,8 +339,9 @@ class Trouble(Cli):
 
 class Moves(Cli):
     def test_a_plan_to_a_store_that_is_away(self):
-        self.fails(NOT_FOUND, "nostore", arguments=(
-            "move", "create", "-c", "books", "--target", "nostore", "--dry-run"))
+        plan = self.read_json("move", "create", "-c", "books", "--target", "nostore", "--dry-run",
+                              status=REFUSED)
+        self.assertIn("nostore", plan["refusals"][0])
         away = self.run_cli("move", "create", "-c", "books", "--target", "pg", "--dry-run",
                             status=BUSY)
         self.assertNotIn("secret", away.stderr + away.stdout)

@@ -63,6 +63,9 @@ def parse_arguments():
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a postgresql.conf setting"
     )
     parser.add_argument(
+        "--parent", type=int, help="the process to end with, should it end before we look"
+    )
+    parser.add_argument(
         "--remove-orphan",
         action="store_true",
         help="remove DATA_DIR at the end when nobody is left to do it",
@@ -327,10 +330,8 @@ def wait_ready(server, port, timeout):
     return True
 
 
-def main():
-    parent_pid = os.getppid()
-    die_with(parent_pid, signal.SIGTERM)
-    arguments = parse_arguments()
+def run(arguments):
+    """Until the server ends; returns its exit status."""
     account = Account()
     folder, version = find_server(account)
     base = arguments.data_dir.resolve()
@@ -349,9 +350,19 @@ def main():
         fail("found no free port in five tries")
     uri = f"postgresql://postgres@127.0.0.1:{port}/postgres"
     print(f"READY host=127.0.0.1 port={port} uri={uri}", flush=True)
-    status = server.wait()
-    if arguments.remove_orphan and os.getppid() != parent_pid:
-        shutil.rmtree(base, ignore_errors=True)
+    return server.wait()
+
+
+def main():
+    arguments = parse_arguments()
+    parent_pid = arguments.parent or os.getppid()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # while there is no server yet
+    try:
+        die_with(parent_pid, signal.SIGTERM)
+        status = run(arguments)
+    finally:
+        if arguments.remove_orphan and os.getppid() != parent_pid:
+            shutil.rmtree(arguments.data_dir, ignore_errors=True)
     sys.exit(0 if status == 0 else 1)
 
 

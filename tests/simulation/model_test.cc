@@ -21,9 +21,9 @@ TEST(LedgerModel, EveryInterleavingOfTwoWritersEndsWithEqualStores) {
   EXPECT_GT(totals.states, 250'000u) << "the model has lost steps";
 }
 
-class LedgerMutations : public testing::TestWithParam<LedgerMutation> {};
+class LedgerRulesLeftOut : public testing::TestWithParam<LedgerMutation> {};
 
-TEST_P(LedgerMutations, AreSeenWithAShortTrace) {
+TEST_P(LedgerRulesLeftOut, AreSeenWithAShortTrace) {
   const ModelFind find = CatchMutation(GetParam(), TwoWriterConfigs());
   EXPECT_TRUE(find.violation == "lost update" || find.violation == "resurrected delete")
       << find.rule << ": " << find.violation;
@@ -31,8 +31,8 @@ TEST_P(LedgerMutations, AreSeenWithAShortTrace) {
   EXPECT_LE(find.trace.size(), 20u) << Joined(find.trace);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, LedgerMutations, testing::ValuesIn(LedgerMutations()),
-                         [](const auto& info) { return std::to_string(info.index + 1); });
+INSTANTIATE_TEST_SUITE_P(All, LedgerRulesLeftOut, testing::ValuesIn(LedgerMutations()),
+                         [](const auto& one) { return std::to_string(one.index + 1); });
 
 /// Each looks at two of the four dangers; `roost_simulation model` has all at once.
 std::vector<CutoverModelConfig> SmallCutoverConfigs() {
@@ -50,9 +50,9 @@ TEST(CutoverModel, EveryInterleavingKeepsWhatWasAcknowledged) {
   }
 }
 
-class CutoverMistakes : public testing::TestWithParam<CutoverMistake> {};
+class CutoverRulesLeftOut : public testing::TestWithParam<CutoverMistake> {};
 
-TEST_P(CutoverMistakes, AreSeenWithAShortTrace) {
+TEST_P(CutoverRulesLeftOut, AreSeenWithAShortTrace) {
   ModelFind find;
   for (const CutoverModelConfig& config : SmallCutoverConfigs()) {
     if (find.violation.empty()) {
@@ -63,8 +63,8 @@ TEST_P(CutoverMistakes, AreSeenWithAShortTrace) {
   EXPECT_LE(find.trace.size(), 30u) << Joined(find.trace);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, CutoverMistakes, testing::ValuesIn(CutoverMistakes()),
-                         [](const auto& info) { return std::to_string(info.index + 1); });
+INSTANTIATE_TEST_SUITE_P(All, CutoverRulesLeftOut, testing::ValuesIn(CutoverMistakes()),
+                         [](const auto& one) { return std::to_string(one.index + 1); });
 
 }  // namespace
 }  // namespace roost::simulation

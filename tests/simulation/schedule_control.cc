@@ -257,7 +257,8 @@ void Schedule::AfterPersist(const MigrationProgress& from) {
   if (progress_.epoch != from.epoch) {
     epoch_since_ = now_;
     const std::string name = "the move goes to " + std::string(MigrationStateName(progress_.state));
-    Note((name + ", step %llu").c_str(), progress_.ramp_step);
+    Note((name + ", step %llu").c_str(), progress_.ramp_step,
+         static_cast<uint64_t>(progress_.state));
   }
   if ((from.state == Move::kFence && progress_.state == Move::kRamp) ||
       (from.state == Move::kRollingBack && progress_.state == Move::kReversed)) {

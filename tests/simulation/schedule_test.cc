@@ -136,7 +136,7 @@ TEST_P(NamedSeeds, Hold) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, NamedSeeds, testing::ValuesIn(kNamedSeeds),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& one) { return std::string(one.param.name); });
 
 }  // namespace
 }  // namespace roost::simulation

@@ -36,7 +36,7 @@ class Load:
         self.violations = []
         self.reads = 0
         self._port = port
-        self._stop = threading.Event()
+        self._stopped = threading.Event()
         self._rest = threading.Event()
         self._resting = threading.Semaphore(0)
         self._go = threading.Event()
@@ -51,7 +51,7 @@ class Load:
             thread.start()
 
     def stop(self):
-        self._stop.set()
+        self._stopped.set()
         self._go.set()
         for thread in self._threads:
             thread.join(60)
@@ -76,7 +76,7 @@ class Load:
     def _write(self, number, seed):
         chooser = random.Random(seed * 1000 + number)
         client = Client(self._port, timeout=20)
-        while not self._stop.is_set():
+        while not self._stopped.is_set():
             self._pause()
             keys = [f"w{number}-{chooser.randrange(KEYS_A_WRITER):04d}"
                     for _ in range(chooser.choice((1, 1, 3, 10, 30)))]
@@ -97,10 +97,10 @@ class Load:
                     self.judge.refuse(versions)
                 else:
                     self.judge.give_up(versions)
-                self._stop.wait(0.02)
+                self._stopped.wait(0.02)
             except (OSError, http.client.HTTPException, ValueError):
                 self.judge.give_up(versions)
-                self._stop.wait(0.02)
+                self._stopped.wait(0.02)
         client.close()
 
     def _settle(self, versions, errors):
@@ -111,7 +111,7 @@ class Load:
     def _read(self, seed):
         chooser = random.Random(seed * 1000 + 999)
         client = Client(self._port, timeout=20)
-        while not self._stop.is_set():
+        while not self._stopped.is_set():
             key = f"w{chooser.randrange(self._writers)}-{chooser.randrange(KEYS_A_WRITER):04d}"
             try:
                 before = self.judge.allowed(key)
@@ -125,7 +125,7 @@ class Load:
                 client.search(NAME, vector=pack(record_of(key, 1)["embedding"]), top_k=5)
                 self.reads += 1
             except (OSError, http.client.HTTPException, ApiError, ValueError):
-                self._stop.wait(0.02)
+                self._stopped.wait(0.02)
         client.close()
 
 

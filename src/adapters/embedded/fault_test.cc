@@ -13,88 +13,27 @@
 namespace roost::embedded {
 namespace {
 
-/// Passes everything on; before the nth write the disk becomes full.
-class FillsUp final : public FileSystem {
- public:
-  FillsUp(FakeFileSystem& disk, int64_t writes, int64_t room)
-      : disk_(disk), writes_left_(writes), room_(room) {}
-
-  int64_t writes() const { return writes_; }
-  bool filled() const { return writes_left_ < 0; }
-
-  Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override {
-    auto file = TRY(disk_.Open(path, mode));
-    return std::make_unique<Counted>(*this, std::move(file));
-  }
-  Result<std::unique_ptr<MappedFile>> Map(const std::string& path) override {
-    return disk_.Map(path);
-  }
-  Status Rename(const std::string& from, const std::string& to) override {
-    return disk_.Rename(from, to);
-  }
-  Status Remove(const std::string& path) override { return disk_.Remove(path); }
-  Status RemoveAll(const std::string& path) override { return disk_.RemoveAll(path); }
-  Status CreateDirectories(const std::string& path) override {
-    return disk_.CreateDirectories(path);
-  }
-  Status SyncDirectory(const std::string& path) override { return disk_.SyncDirectory(path); }
-  Result<std::vector<std::string>> List(const std::string& path) override {
-    return disk_.List(path);
-  }
-  Result<bool> Exists(const std::string& path) override { return disk_.Exists(path); }
-  Result<uint64_t> FreeBytes(const std::string& path) override { return disk_.FreeBytes(path); }
-  Result<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
-    return disk_.Lock(path);
-  }
-
- private:
-  class Counted final : public File {
-   public:
-    Counted(FillsUp& owner, std::unique_ptr<File> file) : owner_(owner), file_(std::move(file)) {}
-    Status ReadAt(uint64_t offset, std::span<std::byte> out) override {
-      return file_->ReadAt(offset, out);
-    }
-    Status Append(std::span<const std::byte> data) override {
-      owner_.BeforeWrite();
-      return file_->Append(data);
-    }
-    Status WriteAt(uint64_t offset, std::span<const std::byte> data) override {
-      owner_.BeforeWrite();
-      return file_->WriteAt(offset, data);
-    }
-    Status Truncate(uint64_t size) override { return file_->Truncate(size); }
-    Status Sync() override { return file_->Sync(); }
-    Result<uint64_t> Size() override { return file_->Size(); }
-
-   private:
-    FillsUp& owner_;
-    const std::unique_ptr<File> file_;
-  };
-
-  void BeforeWrite() {
-    ++writes_;
-    if (writes_left_-- == 0) {
-      disk_.SetFaults({.free_bytes = room_, .short_writes = true});
-    }
-  }
-
-  FakeFileSystem& disk_;
-  int64_t writes_ = 0;
-  int64_t writes_left_;
-  const int64_t room_;
-};
-
 /// A store on a disk that fills up.
 struct FullDisk {
-  FullDisk(int64_t writes, int64_t room) : files(*disk, writes, room) {}
+  /// Before the nth write only `room` bytes are left.
+  FullDisk(int64_t writes, int64_t room) : writes_left(writes) {
+    files.before_write = [this, room] {
+      ++writes_seen;
+      if (writes_left-- == 0) {
+        disk->SetFaults({.free_bytes = room, .short_writes = true});
+      }
+    };
+  }
   Result<std::unique_ptr<EmbeddedStore>> Open() {
     return OpenEmbeddedStore(TinyOptions(), files, clock, *metrics);
   }
 
   std::unique_ptr<FakeFileSystem> disk = FakeFileSystem::Make();
-  FillsUp files;
+  HookedFiles files{*disk};
   FakeClock clock;
   std::unique_ptr<Metrics> metrics = MakeMetrics();
+  int64_t writes_seen = 0;
+  int64_t writes_left;
 };
 
 /// Runs the workload; each step that the full disk refuses is run again once there is room.
@@ -122,7 +61,7 @@ int64_t WritesOfWorkload() {
   EXPECT_TRUE(store.ok());
   Model model;
   RunOnFullDisk(disk, **store, model);
-  return disk.files.writes();
+  return disk.writes_seen;
 }
 
 TEST(EmbeddedFaults, ADiskThatIsFullAtAnyWriteLosesNothingAndTheStoreGoesOn) {
@@ -140,10 +79,12 @@ TEST(EmbeddedFaults, ADiskThatIsFullAtAnyWriteLosesNothingAndTheStoreGoesOn) {
     ASSERT_TRUE(store.ok()) << store.error().ToString();
     Model model;
     RunOnFullDisk(disk, **store, model);
-    ASSERT_TRUE(disk.files.filled());
+    ASSERT_LT(disk.writes_left, 0);
     disk.disk->SetFaults({});
     EXPECT_TRUE(SameModel(ReadModel(**store), model));
     SeededRandom random(static_cast<uint64_t>(n));
+    disk.disk->SetFaults({.power_off_after = 0});
+    store.value().reset();
     disk.disk->Crash(random);
     store = disk.Open();
     ASSERT_TRUE(store.ok()) << store.error().ToString();
@@ -221,7 +162,7 @@ void ExpectNothingLost(MakeFault fault, bool& any_read_only) {
     met = failed.read_only || n < 40;
     any_read_only = any_read_only || failed.read_only;
     SeededRandom random(static_cast<uint64_t>(n));
-    disk.files().Crash(random);
+    disk.PowerCut(store, random);
     store = disk.MustOpen();
     ASSERT_NE(store, nullptr);
     const Model model = ReadModel(*store);

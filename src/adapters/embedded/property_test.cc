@@ -225,7 +225,7 @@ class Pair {
         store_ = disk_.MustOpen();
         break;
       case 3:
-        disk_.files().Crash(random_);
+        disk_.PowerCut(store_, random_);
         store_ = disk_.MustOpen();
         break;
     }

@@ -143,6 +143,12 @@ std::unique_ptr<EmbeddedStore> TestDisk::MustOpen(const EmbeddedOptions& options
   return std::move(store).value();
 }
 
+void TestDisk::PowerCut(std::unique_ptr<EmbeddedStore>& store, Random& random) {
+  files_->SetFaults({.power_off_after = 0});  // Closing must not write any more.
+  store.reset();
+  files_->Crash(random);
+}
+
 std::vector<std::string> TestDisk::Names(const std::string& prefix, const std::string& suffix) {
   std::vector<std::string> names;
   const auto all = files_->List("db");
@@ -152,6 +158,43 @@ std::vector<std::string> TestDisk::Names(const std::string& prefix, const std::s
     }
   }
   return names;
+}
+
+namespace {
+
+class HookedFile final : public File {
+ public:
+  HookedFile(HookedFiles& owner, std::unique_ptr<File> file)
+      : owner_(owner), file_(std::move(file)) {}
+
+  Status ReadAt(uint64_t offset, std::span<std::byte> out) override {
+    return file_->ReadAt(offset, out);
+  }
+  Status Append(std::span<const std::byte> data) override {
+    owner_.before_write();
+    return file_->Append(data);
+  }
+  Status WriteAt(uint64_t offset, std::span<const std::byte> data) override {
+    owner_.before_write();
+    return file_->WriteAt(offset, data);
+  }
+  Status Truncate(uint64_t size) override { return file_->Truncate(size); }
+  Status Sync() override {
+    owner_.before_sync();
+    return file_->Sync();
+  }
+  Result<uint64_t> Size() override { return file_->Size(); }
+
+ private:
+  HookedFiles& owner_;
+  const std::unique_ptr<File> file_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<File>> HookedFiles::Open(const std::string& path, OpenMode mode) {
+  auto file = TRY(files_.Open(path, mode));
+  return std::make_unique<HookedFile>(*this, std::move(file));
 }
 
 Status Create(VectorStore& store, const CollectionSchema& schema) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -37,6 +38,8 @@ class TestDisk {
   Result<std::unique_ptr<EmbeddedStore>> Open(const EmbeddedOptions& options = TinyOptions());
   /// Fails the test where the store does not open.
   std::unique_ptr<EmbeddedStore> MustOpen(const EmbeddedOptions& options = TinyOptions());
+  /// A power cut while `store` is open, and the end of the process.
+  void PowerCut(std::unique_ptr<EmbeddedStore>& store, Random& random);
   FakeFileSystem& files() { return *files_; }
   FakeClock& clock() { return clock_; }
   Metrics& metrics() { return *metrics_; }
@@ -47,6 +50,40 @@ class TestDisk {
   std::unique_ptr<FakeFileSystem> files_ = FakeFileSystem::Make();
   std::unique_ptr<Metrics> metrics_ = MakeMetrics();
   FakeClock clock_;
+};
+
+/// Passes everything on to another file system; tells before writes and syncs.
+class HookedFiles final : public FileSystem {
+ public:
+  explicit HookedFiles(FileSystem& files) : files_(files) {}
+
+  std::function<void()> before_write = [] {};
+  std::function<void()> before_sync = [] {};
+
+  Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override;
+  Result<std::unique_ptr<MappedFile>> Map(const std::string& path) override {
+    return files_.Map(path);
+  }
+  Status Rename(const std::string& from, const std::string& to) override {
+    return files_.Rename(from, to);
+  }
+  Status Remove(const std::string& path) override { return files_.Remove(path); }
+  Status RemoveAll(const std::string& path) override { return files_.RemoveAll(path); }
+  Status CreateDirectories(const std::string& path) override {
+    return files_.CreateDirectories(path);
+  }
+  Status SyncDirectory(const std::string& path) override { return files_.SyncDirectory(path); }
+  Result<std::vector<std::string>> List(const std::string& path) override {
+    return files_.List(path);
+  }
+  Result<bool> Exists(const std::string& path) override { return files_.Exists(path); }
+  Result<uint64_t> FreeBytes(const std::string& path) override { return files_.FreeBytes(path); }
+  Result<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
+    return files_.Lock(path);
+  }
+
+ private:
+  FileSystem& files_;
 };
 
 /// Shorthands; the caller looks at the status.

@@ -32,9 +32,9 @@ class Replay {
       return Missing(first_number);
     }
     if (next_lsn_ <= after_lsn_) {
-      return DataLoss("the log in " + options_.folder + " ends at LSN " +
-                      std::to_string(next_lsn_ - 1) + ", but the manifest says that " +
-                      std::to_string(after_lsn_) +
+      return DataLoss("log file " + JoinPath(options_.folder, WalFileName(numbers.back())) +
+                      " ends at LSN " + std::to_string(next_lsn_ - 1) +
+                      ", but the manifest says that " + std::to_string(after_lsn_) +
                       " was written; restore the folder from a snapshot");
     }
     result_.next_lsn = next_lsn_;

@@ -130,6 +130,7 @@ TEST_F(WalTest, AFlippedBitInAnAcknowledgedRecordIsRefusedAndNamed) {
     starts.push_back(Content().size());
     ASSERT_TRUE(Append(*wal, Payload(i)).ok());
     ASSERT_TRUE(wal->Sync().ok());
+    starts.push_back(Content().size() - kWalRecordHeader);  // The mark.
   }
   const std::string whole = Content();
   const size_t mark = whole.size() - kWalRecordHeader;  // Behind the last record.

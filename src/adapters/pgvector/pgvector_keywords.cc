@@ -34,7 +34,7 @@ void AskForStatistics(const PgTable& table, const PgColumn& column,
       "s.average FROM pg_class c, (SELECT count(*) AS counted, COALESCE(avg(length(w)), "
       "1)::float8 AS average FROM (SELECT " +
       column.name + " AS w FROM " + table.name + " WHERE " + column.name + " IS NOT NULL LIMIT " +
-      std::to_string(kSample) + ") AS some) AS s WHERE c.oid = to_regclass(" + name + ")";
+      std::to_string(kSample) + ") AS sample) AS s WHERE c.oid = to_regclass(" + name + ")";
   PgStatement& counts = statements.emplace_back();
   counts.sql = "SELECT (SELECT count(*) FROM (SELECT 1 FROM " + table.name + " t WHERE t." +
                column.name + " @@ q.word LIMIT " + std::to_string(kMaxCounted) +

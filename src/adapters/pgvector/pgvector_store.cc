@@ -15,38 +15,6 @@ using std::chrono::milliseconds;
 /// A statement may run this much longer than its caller waits.
 constexpr milliseconds kTimeoutGrace{250};
 
-Capabilities MakeCapabilities(const PgVectorOptions& options, const PgServer& server) {
-  Capabilities capabilities;
-  capabilities.store = "pgvector";
-  capabilities.version = server.version;
-  capabilities.types = {DataType::kBool,           DataType::kInt8,        DataType::kInt16,
-                        DataType::kInt32,          DataType::kInt64,       DataType::kFloat,
-                        DataType::kDouble,         DataType::kVarChar,     DataType::kText,
-                        DataType::kJson,           DataType::kTimestamp,   DataType::kUuid,
-                        DataType::kArray,          DataType::kFloatVector, DataType::kFloat16Vector,
-                        DataType::kBFloat16Vector, DataType::kInt8Vector,  DataType::kBinaryVector,
-                        DataType::kSparseVector};
-  capabilities.metrics = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
-  capabilities.max_dimension = 16'000;
-  capabilities.max_indexed_dimension = 2'000;
-  capabilities.max_vectors_per_record = 16;
-  capabilities.max_top_k = 16'384;
-  // A B-tree entry holds 2,704 bytes: key and tenant (at most 255).
-  capabilities.max_key_bytes = 2'400;
-  capabilities.keyword_search = true;
-  capabilities.dynamic_fields = true;
-  capabilities.tenants = true;
-  capabilities.fenced_writes = true;
-  capabilities.null_bytes_in_strings = false;
-  capabilities.zero_vector_with_cosine = false;
-  capabilities.write_batch_rows = 2'000;
-  capabilities.write_batch_bytes = 4u << 20;
-  capabilities.max_request_bytes = 256u << 20;
-  capabilities.visibility = milliseconds(0);
-  capabilities.zombie_horizon = options.cancel_grace + kTimeoutGrace + milliseconds(1'000);
-  return capabilities;
-}
-
 std::string Milliseconds(milliseconds duration) { return std::to_string(duration.count()) + "ms"; }
 
 PgOptions SessionsOf(const PgVectorOptions& options, const PgServer& server, PgOptions connect) {
@@ -94,6 +62,37 @@ Status Greet(const RequestContext& context, PgConnection& connection) {
 
 }  // namespace
 
+Capabilities PgVectorCapabilities(const PgVectorOptions& options) {
+  Capabilities capabilities;
+  capabilities.store = "pgvector";
+  capabilities.types = {DataType::kBool,           DataType::kInt8,        DataType::kInt16,
+                        DataType::kInt32,          DataType::kInt64,       DataType::kFloat,
+                        DataType::kDouble,         DataType::kVarChar,     DataType::kText,
+                        DataType::kJson,           DataType::kTimestamp,   DataType::kUuid,
+                        DataType::kArray,          DataType::kFloatVector, DataType::kFloat16Vector,
+                        DataType::kBFloat16Vector, DataType::kInt8Vector,  DataType::kBinaryVector,
+                        DataType::kSparseVector};
+  capabilities.metrics = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
+  capabilities.max_dimension = 16'000;
+  capabilities.max_indexed_dimension = 2'000;
+  capabilities.max_vectors_per_record = 16;
+  capabilities.max_top_k = 16'384;
+  // A B-tree entry holds 2,704 bytes: key and tenant (at most 255).
+  capabilities.max_key_bytes = 2'400;
+  capabilities.keyword_search = true;
+  capabilities.dynamic_fields = true;
+  capabilities.tenants = true;
+  capabilities.fenced_writes = true;
+  capabilities.null_bytes_in_strings = false;
+  capabilities.zero_vector_with_cosine = false;
+  capabilities.write_batch_rows = 2'000;
+  capabilities.write_batch_bytes = 4u << 20;
+  capabilities.max_request_bytes = 256u << 20;
+  capabilities.visibility = milliseconds(0);
+  capabilities.zombie_horizon = options.cancel_grace + kTimeoutGrace + milliseconds(1'000);
+  return capabilities;
+}
+
 Result<std::unique_ptr<PgVectorStore>> OpenPgVectorStore(const PgVectorOptions& options,
                                                          Clock& clock, Metrics& metrics) {
   if (options.schema.empty() || options.schema.size() > 63) {
@@ -116,11 +115,12 @@ PgStore::PgStore(PgVectorOptions options, PgOptions connect, PgServer server, Cl
       connect_(std::move(connect)),
       server_(std::move(server)),
       clock_(clock),
-      capabilities_(MakeCapabilities(options_, server_)),
+      capabilities_(PgVectorCapabilities(options_)),
       connections_(metrics.GetGauge("roost_pgvector_connections",
                                     "Open connections to the PostgreSQL store")),
       pool_(connect_, PoolOf(options_), clock, Greet),
       catalogue_(options_.schema) {
+  capabilities_.version = server_.version;
   StartIndexer();
 }
 

@@ -55,6 +55,9 @@ class PgVectorStore : public VectorStore {
                                           const std::string& collection, uint64_t below) = 0;
 };
 
+/// What every server that OpenPgVectorStore accepts can do; `version` stays empty.
+Capabilities PgVectorCapabilities(const PgVectorOptions& options);
+
 /// Connects, checks versions (PostgreSQL 15, pgvector 0.7) and makes the catalogue. Errors say what
 /// is missing and never show the password: kUnavailable, kUnauthenticated, kPermissionDenied,
 /// kFailedPrecondition (too old, extension missing, not UTF-8). `clock` and `metrics` outlive the

@@ -294,8 +294,7 @@ std::vector<Defect> FreshnessDefects() {
            return result;
          };
        },
-       {"StrongReadsFromAnotherThread", "OlderFenceDoesNotOverwrite",
-        "NewCollectionOfAnOldNameIsEmpty"}},
+       {"StrongReadsFromAnotherThread", "OlderFenceDoesNotOverwrite"}},
       {"search does not see the newest record",
        [](auto& store) {
          auto newest = std::make_shared<std::pair<std::mutex, RecordKey>>();

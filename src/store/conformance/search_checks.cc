@@ -232,6 +232,23 @@ void MaxDistance(Trial& trial) {
   }
 }
 
+void MaxDistanceIsIncluded(Trial& trial) {
+  const auto schema = trial.Plain();
+  if (schema.vectors[0].metric != Metric::kL2) {
+    return;
+  }
+  ASSERT_TRUE(trial.Create(schema));
+  trial.Upsert(
+      schema.name,
+      {PlainRecord(StringKey("at"), {3, 4, 0, 0}),  // 5 away, exactly in every arithmetic
+       PlainRecord(StringKey("in"), {1, 0, 0, 0}), PlainRecord(StringKey("out"), {4, 4, 0, 0})});
+  const auto hits = trial.Search({.collection = schema.name,
+                                  .vectors = {FloatVector({0, 0, 0, 0})},
+                                  .max_distance = 5,
+                                  .exact = true});
+  EXPECT_EQ(Keys(hits.at(0)), (std::vector<std::string>{"\"in\"", "\"at\""}));
+}
+
 void TiesAreInKeyOrder(Trial& trial) {
   auto schema = trial.Plain();
   schema.key_type = KeyType::kInt64;
@@ -278,6 +295,22 @@ void BadSearchesAreRefused(Trial& trial) {
   refused("vectors and texts", {.vectors = {FloatVector({1, 2, 3, 4})}, .texts = {"x"}});
   refused("one of two is bad", {.vectors = {FloatVector({1, 2, 3, 4}), FloatVector({1, 2, 3})}});
   refused("NaN distance", {.vectors = {FloatVector({1, 2, 3, 4})}, .max_distance = std::nan("")});
+}
+
+/// A leg of weight 1 beside one of weight 0 gives the order; its last hit's score is 0 as well.
+void ExpectWeights(Trial& trial, HybridSearchRequest request) {
+  request.fusion = HybridSearchRequest::Fusion::kWeighted;
+  for (const size_t heavy : {0u, 1u}) {
+    request.weights = {heavy == 0 ? 1.0 : 0.0, heavy == 1 ? 1.0 : 0.0};
+    const auto found = trial.store().HybridSearch(Trial::Context(), request);
+    ASSERT_TRUE(found.ok()) << ErrorOf(found);
+    ASSERT_EQ(found->hits.at(0).size(), 10u);
+    const auto leg = Keys(trial.Search(request.legs[heavy]).at(0));
+    ASSERT_EQ(leg.size(), 10u);
+    const auto keys = Keys(found->hits[0]);
+    EXPECT_TRUE(std::equal(leg.begin(), leg.end() - 1, keys.begin()))
+        << "leg " << heavy << " weighs 1, the other 0";
+  }
 }
 
 void HybridSearchFuses(Trial& trial) {
@@ -327,6 +360,7 @@ void HybridSearchFuses(Trial& trial) {
     EXPECT_LE(hit.score, last + 1e-12);
     last = hit.score;
   }
+  ExpectWeights(trial, request);
   request.legs[1].collection = trial.Name("Other");
   EXPECT_EQ(trial.store().HybridSearch(Trial::Context(), request).code(), Code::kInvalidArgument);
 }
@@ -340,6 +374,7 @@ Checks SearchChecks() {
           {"SeveralQueriesInOneCall", SeveralQueriesInOneCall},
           {"TopKAndOffset", TopKAndOffset},
           {"MaxDistance", MaxDistance},
+          {"MaxDistanceIsIncluded", MaxDistanceIsIncluded},
           {"TiesAreInKeyOrder", TiesAreInKeyOrder},
           {"BadSearchesAreRefused", BadSearchesAreRefused},
           {"HybridSearchFuses", HybridSearchFuses}};

@@ -124,7 +124,7 @@ std::vector<Defect> SelectionDefects() {
            }
          });
        },
-       {"MaxDistance"}},
+       {"MaxDistanceIsIncluded"}},
       {"an approximate search finds every other record",
        [](auto& store) {
          OnSearch(store, {}, [](const SearchRequest& request, SearchResult& result) {

@@ -11,6 +11,8 @@
 namespace roost::conformance {
 namespace {
 
+constexpr int64_t kExact = int64_t{1} << 53;  // beyond it a double has no odd numbers
+
 void EachRecord(DefectiveStore& store, std::function<void(Record&)> change) {
   OnWrite(store, [change](WriteRequest& request) {
     for (auto& record : request.records) {
@@ -71,7 +73,7 @@ std::vector<Defect> ValueDefects() {
        [](auto& store) {
          OnRead(store, [](Record& record) {
            if (auto* key = std::get_if<int64_t>(&record.key.key)) {
-             *key = std::abs(*key) > (int64_t{1} << 53) ? *key / 1'024 * 1'024 : *key;
+             *key -= *key % (*key > kExact || *key < -kExact ? 1'024 : 1);
            }
          });
        },
@@ -271,7 +273,7 @@ std::vector<Defect> FenceDefects() {
     OnWrite(store, [](WriteRequest& request) { request.fence.reset(); });
   };
   return {
-      {"fences of writes are ignored", unfenced, {"OlderFenceDoesNotOverwrite", "FencedInsert"}},
+      {"fences of writes are ignored", unfenced, {"OlderFenceDoesNotOverwrite"}},
       {"fences of deletes are ignored",
        [](auto& store) {
          store.remove = [&store](const RequestContext& context, DeleteRequest request) {

@@ -68,6 +68,46 @@ TEST(ExactSearch, GivesTheReferenceDistancesInOrderForEveryTypeAndIsa) {
   }
 }
 
+/// What exact search must answer: all distances, taken in 64 bits, in order.
+std::vector<double> SortedReference(const TestColumn& column, Metric metric, const Vector& query,
+                                    size_t rows) {
+  std::vector<double> distances;
+  for (size_t i = 0; i < rows; ++i) {
+    distances.push_back(ReferenceDistance(metric, query, column.vector(i)));
+  }
+  std::sort(distances.begin(), distances.end());
+  return distances;
+}
+
+TEST(ExactSearch, IsRightForOddDimensionsAndQueriesThatAreNotAligned) {
+  constexpr size_t kRows = 40;
+  for (const char* isa : {"scalar", "avx2", "avx512"}) {
+    (void)ForceKernels(isa);
+    for (const Case& c : DenseCases()) {
+      for (const uint32_t odd : {1u, 2u, 3u, 7u, 9u, 15u, 17u, 31u, 33u, 63u, 65u, 129u, 257u}) {
+        // Bits come in whole bytes; an odd number of those.
+        const uint32_t dimension = c.type == DataType::kBinaryVector ? odd * 8 : odd;
+        const TestColumn column(c.type, c.metric, dimension, RowsFor(c.type, kRows, dimension, 1));
+        const Vector query = FromFloats(c.type, RowsFor(c.type, 1, dimension, 2)[0]);
+        const auto expected = SortedReference(column, c.metric, query, kRows);
+        for (const size_t shift : {0u, 1u, 2u}) {
+          const std::string moved = std::string(shift, '\0') + query.bytes;
+          const auto found =
+              ExactSearch(column.view(), {.query = Bytes(moved).subspan(shift), .top_k = kRows});
+          ASSERT_EQ(found.size(), kRows);
+          for (size_t i = 0; i < kRows; ++i) {
+            ASSERT_NEAR(found[i].distance, expected[i],
+                        2e-5 * std::max(1.0, std::fabs(expected[i])))
+                << DataTypeName(c.type) << " " << MetricName(c.metric) << " " << dimension << " "
+                << isa << " " << shift;
+          }
+        }
+      }
+    }
+  }
+  ASSERT_TRUE(ForceKernels("").ok());
+}
+
 TEST(ExactSearch, ReturnsOnlyWhatIsAllowedAndPresent) {
   TestColumn column(DataType::kFloatVector, Metric::kL2, 8, ClusteredVectors(500, 8, 1));
   TestSlots allowed(500);

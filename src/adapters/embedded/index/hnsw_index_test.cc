@@ -47,7 +47,7 @@ class HnswRecall : public testing::TestWithParam<Case> {};
 
 TEST_P(HnswRecall, IsHighOnClusteredVectors) {
   const auto [type, metric, dimension] = GetParam();
-  const TestColumn column(type, metric, dimension, ClusteredVectors(6'000, dimension, 1));
+  const TestColumn column(type, metric, dimension, ClusteredVectors(4'000, dimension, 1));
   const auto index = Build(column.view(), 2);
   const auto queries = Queries(type, dimension);
   EXPECT_GE(MeanRecall(column.view(), *index, queries, 64), 0.95);
@@ -86,7 +86,7 @@ std::vector<std::vector<float>> Scaled(std::vector<std::vector<float>> rows, flo
 TEST(Hnsw, FindsNeighboursAmongInt8Vectors) {
   for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kInnerProduct}) {
     const TestColumn column(DataType::kInt8Vector, metric, 96,
-                            Scaled(ClusteredVectors(4'000, 96, 1), 20));
+                            Scaled(ClusteredVectors(2'000, 96, 1), 20));
     const auto index = Build(column.view());
     std::vector<Vector> queries;
     for (const auto& row : Scaled(ClusteredVectors(100, 96, 99), 20)) {
@@ -98,7 +98,7 @@ TEST(Hnsw, FindsNeighboursAmongInt8Vectors) {
 
 TEST(Hnsw, FindsNeighboursAmongBits) {
   for (const Metric metric : {Metric::kHamming, Metric::kJaccard}) {
-    auto rows = ClusteredVectors(4'000, 512, 1);
+    auto rows = ClusteredVectors(2'000, 512, 1);
     auto asked = ClusteredVectors(100, 512, 99);
     for (auto* set : {&rows, &asked}) {
       for (auto& row : *set) {

@@ -92,6 +92,22 @@ TEST_F(FilteredSearch, FindsWhatLiesFarFromTheQuery) {
   }
 }
 
+TEST_F(FilteredSearch, FindsWhatIsLeftWhereTheNearestWereDeleted) {
+  // The graph still leads to what was deleted: first everything around the query, then every other
+  // of the rest.
+  for (const double share : {0.999, 0.99, 0.9}) {
+    double recall = 0;
+    for (size_t i = 0; i < 20; ++i) {
+      TestSlots left = Farthest((*queries_)[i], share);
+      for (uint32_t slot = 0; slot < kRows; slot += 2) {
+        left.Remove(slot);
+      }
+      recall += RecallOf((*queries_)[i], left);
+    }
+    EXPECT_GE(recall / 20, 0.95) << share;
+  }
+}
+
 TEST_F(FilteredSearch, FindsTheOnlySlotAllowed) {
   TestSlots slots(kRows);
   slots.Add(31'234);

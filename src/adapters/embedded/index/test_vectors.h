@@ -121,6 +121,10 @@ struct TestSlots {
     words[slot / 64] |= uint64_t{1} << (slot % 64);
     ++count;
   }
+  void Remove(uint32_t slot) {
+    count -= Has(slot) ? 1 : 0;
+    words[slot / 64] &= ~(uint64_t{1} << (slot % 64));
+  }
   bool Has(uint32_t slot) const { return ((words[slot / 64] >> (slot % 64)) & 1) != 0; }
 
   std::vector<uint64_t> words;
