@@ -93,7 +93,7 @@ class DenseColumn final : public ColumnBuilder {
 
  protected:
   arrow::Status AppendValue(sj::value& value) override {
-    auto& list = static_cast<arrow::FixedSizeListBuilder&>(*builder_);
+    auto& list = static_cast<arrow::ListBuilder&>(*builder_);
     ARROW_RETURN_NOT_OK(list.Append());
     for (auto element : value.get_array()) {
       sj::value item = element.value();

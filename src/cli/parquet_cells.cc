@@ -260,20 +260,40 @@ std::shared_ptr<arrow::DataType> ColumnType(DataType type, DataType element_type
 }
 
 std::shared_ptr<arrow::DataType> ColumnType(const VectorFieldSchema& vector) {
-  const auto size = static_cast<int32_t>(vector.dimension);
   switch (vector.type) {
     case DataType::kFloat16Vector:
-      return arrow::fixed_size_list(arrow::float16(), size);
+      return arrow::list(arrow::float16());
     case DataType::kInt8Vector:
-      return arrow::fixed_size_list(arrow::int8(), size);
+      return arrow::list(arrow::int8());
     case DataType::kBinaryVector:
-      return arrow::fixed_size_binary(size / 8);
+      return arrow::fixed_size_binary(static_cast<int32_t>(vector.dimension / 8));
     case DataType::kSparseVector:
       return arrow::struct_({arrow::field("indices", arrow::list(arrow::uint32())),
                              arrow::field("values", arrow::list(arrow::float32()))});
     default:
       // bfloat16 has no type in Parquet; float32 holds each of its values exactly.
-      return arrow::fixed_size_list(arrow::float32(), size);
+      return arrow::list(arrow::float32());
+  }
+}
+
+bool HoldsElementsOf(const arrow::DataType& column, DataType vector) {
+  if (vector == DataType::kBinaryVector) {
+    return true;  // Bytes are base64 in any case.
+  }
+  const bool list = column.id() == arrow::Type::LIST || column.id() == arrow::Type::LARGE_LIST ||
+                    column.id() == arrow::Type::FIXED_SIZE_LIST;
+  if (!list) {
+    return false;
+  }
+  switch (column.field(0)->type()->id()) {
+    case arrow::Type::FLOAT:
+      return vector == DataType::kFloatVector;
+    case arrow::Type::HALF_FLOAT:
+      return vector == DataType::kFloat16Vector;
+    case arrow::Type::INT8:
+      return vector == DataType::kInt8Vector;
+    default:
+      return false;
   }
 }
 

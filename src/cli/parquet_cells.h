@@ -19,7 +19,11 @@ void DescribeColumn(const arrow::Field& column, CollectionSchema& schema);
 
 /// How a field is kept in a Parquet file.
 std::shared_ptr<arrow::DataType> ColumnType(DataType type, DataType element_type);
+/// Lists, not fixed-size ones: Arrow cannot read those back where a record has no vector.
 std::shared_ptr<arrow::DataType> ColumnType(const VectorFieldSchema& vector);
+
+/// The bytes of a column's cells are those of vectors of that type.
+bool HoldsElementsOf(const arrow::DataType& column, DataType vector);
 
 /// kUnavailable with Arrow's words.
 Error FromArrow(const arrow::Status& status, std::string_view doing);

@@ -87,18 +87,7 @@ class ParquetRows final : public RowSource {
   std::optional<CollectionSchema> schema() const override { return schema_; }
   bool schema_is_complete() const override { return complete_; }
 
-  void UseSchema(const CollectionSchema& schema) override {
-    const CollectionSchema columns = reader_->columns();
-    std::set<std::string> same;
-    for (const VectorFieldSchema& vector : schema.vectors) {
-      const VectorFieldSchema* column = columns.FindVector(vector.name);
-      if (vector.type == DataType::kBinaryVector ||
-          (column != nullptr && column->type == vector.type)) {
-        same.insert(vector.name);
-      }
-    }
-    reader_->UseBase64(std::move(same));
-  }
+  void UseSchema(const CollectionSchema& schema) override { reader_->UseBase64(schema); }
 
  private:
   const std::unique_ptr<ParquetReader> reader_;

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,8 +24,8 @@ class ParquetReader {
   virtual CollectionSchema columns() const = 0;
   /// The schema that ParquetWriter put into the file, as JSON; nullopt in files of others.
   virtual std::optional<std::string> schema_json() const = 0;
-  /// Columns whose vectors Next() shall give as base64 of their bytes.
-  virtual void UseBase64(std::set<std::string> columns) = 0;
+  /// Next() gives vectors as base64 of their bytes where a column holds what the field holds.
+  virtual void UseBase64(const CollectionSchema& schema) = 0;
   /// The next rows, one JSON object each; empty at the end.
   virtual Result<std::vector<std::string>> Next() = 0;
 };

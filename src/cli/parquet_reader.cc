@@ -1,3 +1,5 @@
+#include <set>
+
 #include <arrow/io/file.h>
 #include <fmt/format.h>
 #include <parquet/arrow/reader.h>
@@ -68,7 +70,14 @@ class Reader final : public ParquetReader {
     return found.ok() ? std::optional(*found) : std::nullopt;
   }
 
-  void UseBase64(std::set<std::string> columns) override { base64_ = std::move(columns); }
+  void UseBase64(const CollectionSchema& schema) override {
+    for (const VectorFieldSchema& vector : schema.vectors) {
+      const auto column = schema_->GetFieldByName(vector.name);
+      if (column != nullptr && HoldsElementsOf(*column->type(), vector.type)) {
+        base64_.insert(vector.name);
+      }
+    }
+  }
 
   Result<std::vector<std::string>> Next() override {
     std::shared_ptr<arrow::RecordBatch> batch;

@@ -195,7 +195,7 @@ Result<MoveDocument> Service::NewDocument(const RequestContext& context,
   }
   const Moves moves = Active();
   for (const auto& [id, move] : moves) {
-    if (move->collection() == spec.collection) {
+    if (move->collection() == spec.collection && !move->ended()) {
       return AlreadyExists("what move " + id + " of collection \"" + spec.collection +
                            "\" left is still being cleaned up; try again in a moment");
     }

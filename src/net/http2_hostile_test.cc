@@ -1,6 +1,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -94,8 +95,12 @@ TEST(Http2Hostile, ResetRequestsCountUntilTheirHandlersEnd) {
 bool IsCut(uint16_t port, const std::string& first, const std::string& flood, size_t times) {
   TestConnection connection(port, 65536);
   bool alive = connection.Send(kPreface + kSettings + first);
+  std::string batch;
   for (size_t i = 0; alive && i < times; ++i) {
-    alive = connection.Send(flood);
+    batch += flood;
+    if (batch.size() > 10'000 || i + 1 == times) {
+      alive = connection.Send(std::exchange(batch, ""));
+    }
   }
   return !alive || connection.Ends();
 }

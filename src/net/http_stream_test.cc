@@ -64,7 +64,7 @@ TEST(HttpStream, PiecesArriveBeforeTheEnd) {
 TEST(HttpStream, SlowReaderHoldsTheHandlerAndNotTheMemory) {
   TestServer server;
   std::atomic<size_t> written{0};
-  constexpr size_t kPieces = 2000;
+  constexpr size_t kPieces = 500;
   server.On("/stream").stream = [&written](const HttpRequest&,
                                            HttpResponseWriter& writer) -> Status {
     TRY(writer.Start({}));

@@ -103,12 +103,20 @@ void Gate::Open() {
   changed_.notify_all();
 }
 
+Gate::~Gate() {
+  std::unique_lock lock(mutex_);
+  open_ = true;
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return waiting_ == 0; });
+}
+
 bool Gate::Wait(const RequestContext& context) {
   std::unique_lock lock(mutex_);
   ++waiting_;
   changed_.wait_until(lock, context.stop, std::chrono::steady_clock::now() + kPatience,
                       [this] { return open_; });
   --waiting_;
+  changed_.notify_all();
   return open_;
 }
 

@@ -56,6 +56,9 @@ class TestServer {
 /// Blocks handlers until a test lets them go.
 class Gate {
  public:
+  Gate() = default;
+  /// Opens and waits for those inside: tests declare their server first, so it still runs then.
+  ~Gate();
   void Open();
   /// Waits for Open() or the request's end; true when opened.
   bool Wait(const RequestContext& context);

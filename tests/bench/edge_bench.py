@@ -19,6 +19,7 @@ to whatever else runs on it. Needs wrk and nginx (Debian: wrk, nginx-light) and 
 import argparse
 import contextlib
 import json
+import math
 import os
 import pathlib
 import re
@@ -135,7 +136,10 @@ def nginx_server():
 
 
 def to_ms(text):
-    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()
+    match = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text)
+    if match is None:
+        return math.nan  # wrk gives none when hardly any reply came within its first second.
+    number, unit = match.groups()
     return float(number) * {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60000.0}[unit]
 
 

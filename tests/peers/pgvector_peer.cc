@@ -111,6 +111,8 @@ Status PgVectorPeer::Start() {
                                     options_.data_folder,
                                     "--port",
                                     std::to_string(port_),
+                                    "--parent",
+                                    std::to_string(getpid()),
                                     "--timeout",
                                     std::to_string(options_.timeout.count())};
   if (!options_.password.empty()) {

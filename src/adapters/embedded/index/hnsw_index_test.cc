@@ -1,7 +1,5 @@
-#include <atomic>
 #include <cmath>
 #include <map>
-#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -252,33 +250,6 @@ TEST(Hnsw, StopsWhenAsked) {
 
 TEST(Hnsw, RefusesSparseColumns) {
   EXPECT_EQ(BuildHnsw({.type = DataType::kSparseVector}, {}, {}).code(), Code::kUnimplemented);
-}
-
-TEST(Hnsw, IsSearchedByManyThreadsAtOnce) {
-  const TestColumn column(DataType::kFloatVector, Metric::kCosine, 16,
-                          ClusteredVectors(3'000, 16, 1));
-  const auto index = Build(column.view(), 3);
-  const auto queries = Queries(DataType::kFloatVector, 16, 50);
-  std::vector<std::vector<Neighbor>> expected;
-  for (const Vector& query : queries) {
-    expected.push_back(index->Search({.query = Bytes(query.bytes)}));
-  }
-  std::atomic<int> wrong = 0;
-  {
-    std::vector<std::jthread> threads;
-    for (int t = 0; t < 4; ++t) {
-      threads.emplace_back([&] {
-        for (size_t i = 0; i < queries.size(); ++i) {
-          const auto found = index->Search({.query = Bytes(queries[i].bytes)});
-          for (size_t j = 0; j < found.size(); ++j) {
-            wrong += found[j].slot == expected[i][j].slot ? 0 : 1;
-          }
-        }
-      });
-    }
-  }
-  EXPECT_EQ(wrong, 0);
-  EXPECT_GT(index->memory_bytes(), 3'000u * 64);
 }
 
 }  // namespace
