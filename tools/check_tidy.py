@@ -15,7 +15,7 @@ MAX_FUNCTION_LINES = 70
 MAX_LINE_BYTES = 100
 
 # Paths of machines and hosts of registries have no place in the tree.
-FORBIDDEN = re.compile(r"/(home|root|Users)/\w|(deb\.debian|pypi|crates|npmjs|maven)\.(org|io|com)\b")
+FORBIDDEN = re.compile(r"(?<!\w)/(home|root|Users)/\w|(deb\.debian|pypi|crates|npmjs|maven)\.(org|io|com)\b")
 MARKERS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
 

@@ -22,8 +22,8 @@ struct Adapter {
 Result<std::unique_ptr<VectorStore>> ConnectPgVector(const std::string& address,
                                                      const RemoteStoreOptions& options,
                                                      Clock& clock, Metrics& metrics) {
-  std::unique_ptr<PgVectorStore> store = TRY(OpenPgVectorStore(
-      {.uri = address, .max_connections = options.connections}, clock, metrics));
+  std::unique_ptr<PgVectorStore> store = TRY(
+      OpenPgVectorStore({.uri = address, .max_connections = options.connections}, clock, metrics));
   return std::unique_ptr<VectorStore>(std::move(store));
 }
 

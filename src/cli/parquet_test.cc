@@ -80,7 +80,7 @@ std::string WithoutNulls(std::string text) {
     if (null == std::string::npos) {
       return text;
     }
-    const size_t start = text.rfind(",\"", null) + 1;
+    const size_t start = text.rfind('"', null - 2);  // The name's opening quote.
     text.erase(start, null + 6 - start);
   }
 }

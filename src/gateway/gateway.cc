@@ -1,17 +1,17 @@
 #include "gateway/gateway.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
+
+#include <fmt/format.h>
 
 namespace roost {
 
 namespace {
 
 constexpr std::array<std::string_view, 10> kOperationNames = {
-    "insert", "upsert", "delete", "get",   "query",
-    "search", "hybrid_search", "scan", "count", "schema_change"};
+    "insert", "upsert",        "delete", "get",   "query",
+    "search", "hybrid_search", "scan",   "count", "schema_change"};
 
 bool IsName(std::string_view name) {
   const auto letter = [](char c) {
@@ -47,11 +47,7 @@ std::string_view DatabaseOf(std::string_view collection) {
 
 Gateway::Gateway(GatewayOptions options, RoutedStore& store, ControlStore& control, Clock& clock,
                  Metrics& metrics)
-    : options_(options),
-      store_(store),
-      control_(control),
-      clock_(clock),
-      operations_(kOperations) {
+    : options_(options), store_(store), control_(control), clock_(clock), operations_(kOperations) {
   static_assert(kOperationNames.size() == kOperations);
   for (size_t id = 0; id < kOperations; ++id) {
     const std::string name(kOperationNames[id]);
@@ -100,9 +96,9 @@ Status Gateway::DropDatabase(const RequestContext& context, const std::string& n
   }
   const std::vector<std::string> held = TRY(ListCollections(context, name));
   if (!held.empty()) {
-    return FailedPrecondition(fmt::format(
-        "database \"{}\" holds {} collections (\"{}\", …); drop them first", name, held.size(),
-        held.front()));
+    return FailedPrecondition(
+        fmt::format("database \"{}\" holds {} collections (\"{}\", …); drop them first", name,
+                    held.size(), held.front()));
   }
   ControlTransaction transaction;
   transaction.drop_databases.push_back(name);
@@ -125,9 +121,8 @@ Status Gateway::CreateCollection(const RequestContext& context, CollectionSchema
 }
 
 Status Gateway::DropCollection(const RequestContext& context, const std::string& collection) {
-  Status status = Measured(kSchemaChange, [&] {
-    return store_.DropCollection(context, {.collection = collection});
-  });
+  Status status = Measured(
+      kSchemaChange, [&] { return store_.DropCollection(context, {.collection = collection}); });
   Forget(collection);
   return status;
 }

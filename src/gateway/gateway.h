@@ -22,12 +22,12 @@ namespace roost {
 struct GatewayOptions {
   size_t schema_cache_entries = 10'000;
   std::chrono::milliseconds schema_cache_ttl{5'000};  ///< for changes made beside the gateway
-  uint32_t delete_page_rows = 1'000;                  ///< keys resolved at a time in delete by filter
+  uint32_t delete_page_rows = 1'000;  ///< keys resolved at a time in delete by filter
 };
 
 /// The one door: every protocol calls it, and what must hold for every request is applied here,
-/// once: names, metrics and, for what needs one, the schema. Thread safe; keeps no lock while a store
-/// works.
+/// once: names, metrics and, for what needs one, the schema. Thread safe; keeps no lock while a
+/// store works.
 class Gateway {
  public:
   using SchemaPtr = std::shared_ptr<const CollectionSchema>;
@@ -78,7 +78,16 @@ class Gateway {
     std::map<Code, Counter*> calls;
   };
   enum OperationId : size_t {
-    kInsert, kUpsert, kDelete, kGet, kQuery, kSearch, kHybridSearch, kScan, kCount, kSchemaChange,
+    kInsert,
+    kUpsert,
+    kDelete,
+    kGet,
+    kQuery,
+    kSearch,
+    kHybridSearch,
+    kScan,
+    kCount,
+    kSchemaChange,
     kOperations
   };
   struct CachedSchema {

@@ -1,10 +1,10 @@
 #include "gateway/gateway.h"
 
+#include <filesystem>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
-
-#include <filesystem>
 
 #include "store/fake_store.h"
 
@@ -106,9 +106,9 @@ TEST_F(GatewayTest, DatabasesMustExistAndBeEmptyToGo) {
 
 TEST_F(GatewayTest, CountsEveryRequestByOutcome) {
   EXPECT_FALSE(gateway_->Count(context_, {.collection = "none"}).ok());
-  EXPECT_THAT(metrics_->Render(),
-              testing::ContainsRegex(
-                  "roost_requests_total\\{code=\"NOT_FOUND\",operation=\"count\"\\} 1"));
+  EXPECT_THAT(
+      metrics_->Render(),
+      testing::ContainsRegex("roost_requests_total\\{code=\"NOT_FOUND\",operation=\"count\"\\} 1"));
 }
 
 }  // namespace

@@ -18,23 +18,24 @@ namespace roost {
 /// What must last beside the vector stores: routes, moves, their ledgers, databases, settings, and
 /// the counter that orders it all. Thread safe.
 ///
-/// Transactions of many callers are committed together (group commit). They take effect in the order
-/// in which Commit and CommitLater were called. An error with Error::outcome_unknown may have become
-/// durable; any other error changed nothing. Errors: kUnavailable (disk or server fails),
+/// Transactions of many callers are committed together (group commit). They take effect in the
+/// order in which Commit and CommitLater were called. An error with Error::outcome_unknown may have
+/// become durable; any other error changed nothing. Errors: kUnavailable (disk or server fails),
 /// kResourceExhausted (disk full, or too many transactions wait).
 class ControlStore {
  public:
   virtual ~ControlStore() = default;
 
   /// The first of `count` numbers that were never given out before, not by an earlier process
-  /// either. Strictly increasing over all calls. Rarely waits for the disk. Precondition: count > 0.
+  /// either. Strictly increasing over all calls. Rarely waits for the disk. Precondition: count >
+  /// 0.
   virtual Result<uint64_t> NextSeq(uint64_t count = 1) = 0;
 
   /// Returns once durable.
   virtual Status Commit(const RequestContext&, ControlTransaction) = 0;
   /// Returns at once; calls `done` once durable or failed, from a thread of the store (or from this
-  /// one when the transaction is refused at once). `done` must be quick and must not wait; it may be
-  /// empty.
+  /// one when the transaction is refused at once). `done` must be quick and must not wait; it may
+  /// be empty.
   virtual void CommitLater(ControlTransaction, std::function<void(Status)> done) = 0;
 
   /// Sorted by name.
@@ -70,17 +71,17 @@ class ControlStore {
 };
 
 struct SqliteControlOptions {
-  std::string path;                  ///< of the database file; its folder must exist
-  size_t max_queued = 8'192;         ///< transactions that wait; above: kResourceExhausted
-  size_t max_group = 512;            ///< transactions in one commit
-  uint64_t sequence_block = 1 << 20; ///< numbers reserved by one commit
+  std::string path;                   ///< of the database file; its folder must exist
+  size_t max_queued = 8'192;          ///< transactions that wait; above: kResourceExhausted
+  size_t max_group = 512;             ///< transactions in one commit
+  uint64_t sequence_block = 1 << 20;  ///< numbers reserved by one commit
   std::chrono::milliseconds busy_timeout{5'000};  ///< for other processes' locks (backup, shell)
 };
 
 /// The control store of one gateway: a SQLite file in write-ahead-log mode, synced at each commit.
-/// One thread writes. kFailedPrecondition, before the file is touched, when a newer version of Roost
-/// made it. After a failed sync nothing more is accepted until the process starts anew, for the
-/// kernel may have dropped what it could not write.
+/// One thread writes. kFailedPrecondition, before the file is touched, when a newer version of
+/// Roost made it. After a failed sync nothing more is accepted until the process starts anew, for
+/// the kernel may have dropped what it could not write.
 Result<std::unique_ptr<ControlStore>> OpenSqliteControlStore(SqliteControlOptions options,
                                                              Metrics& metrics);
 

@@ -28,9 +28,9 @@ struct RouteRow {
 struct MigrationRow {
   std::string id;
   std::string collection;
-  std::string state;      ///< its name, for people who look into the database
-  bool active = true;     ///< work is left: it is loaded at start
-  std::string document;   ///< JSON of migration/document.h
+  std::string state;     ///< its name, for people who look into the database
+  bool active = true;    ///< work is left: it is loaded at start
+  std::string document;  ///< JSON of migration/document.h
   int64_t created_micros = 0;
   int64_t changed_micros = 0;
 };
@@ -41,9 +41,9 @@ enum class ChunkState : uint8_t { kTodo = 0, kOpen = 1, kClosed = 2 };
 struct ChunkRow {
   std::string migration;
   uint64_t number = 0;
-  std::optional<std::string> lo;   ///< absent: from the beginning
-  std::optional<std::string> hi;   ///< absent: to the end
-  bool reconcile = false;          ///< also deletes what the source does not have
+  std::optional<std::string> lo;  ///< absent: from the beginning
+  std::optional<std::string> hi;  ///< absent: to the end
+  bool reconcile = false;         ///< also deletes what the source does not have
   ChunkState state = ChunkState::kTodo;
   std::optional<uint64_t> window;  ///< sequence number at which it was first opened
   uint64_t records = 0;            ///< copied

@@ -10,8 +10,8 @@
 
 namespace roost {
 
-/// A transaction that was handed over and is waited for later: Start under the mutex that orders the
-/// changes, Wait after releasing it. For one thread.
+/// A transaction that was handed over and is waited for later: Start under the mutex that orders
+/// the changes, Wait after releasing it. For one thread.
 class PendingCommit {
  public:
   /// Does not wait.

@@ -113,9 +113,9 @@ Result<std::optional<MigrationRow>> SqliteControlStore::FindMigration(const std:
 
 Result<std::vector<ChunkRow>> SqliteControlStore::ListChunks(const std::string& migration) {
   std::lock_guard lock(read_mutex_);
-  SqliteQuery query = TRY(
-      reader_->Prepare("SELECT migration, number, lo, hi, reconcile, state, window, records "
-                       "FROM chunk WHERE migration = ? ORDER BY number"));
+  SqliteQuery query =
+      TRY(reader_->Prepare("SELECT migration, number, lo, hi, reconcile, state, window, records "
+                           "FROM chunk WHERE migration = ? ORDER BY number"));
   query.Text(migration);
   return Collect<ChunkRow>(query, ReadChunk);
 }
@@ -136,9 +136,9 @@ Status SqliteControlStore::VisitLedger(const std::string& migration,
 Result<std::vector<PayloadRow>> SqliteControlStore::ListPayloads(const std::string& migration,
                                                                  const std::string& key) {
   std::lock_guard lock(read_mutex_);
-  SqliteQuery query = TRY(
-      reader_->Prepare("SELECT migration, key, stamp, payload FROM payload "
-                       "WHERE migration = ? AND key = ? ORDER BY stamp"));
+  SqliteQuery query =
+      TRY(reader_->Prepare("SELECT migration, key, stamp, payload FROM payload "
+                           "WHERE migration = ? AND key = ? ORDER BY stamp"));
   query.Text(migration).Blob(key);
   return Collect<PayloadRow>(query, [](const SqliteQuery& q) {
     return PayloadRow{.migration = q.TextAt(0),
@@ -151,9 +151,9 @@ Result<std::vector<PayloadRow>> SqliteControlStore::ListPayloads(const std::stri
 Status SqliteControlStore::VisitPayloads(const std::string& migration,
                                          const std::function<void(PayloadSize)>& visit) {
   std::lock_guard lock(read_mutex_);
-  SqliteQuery query = TRY(
-      reader_->Prepare("SELECT key, stamp, length(payload) FROM payload WHERE migration = ? "
-                       "ORDER BY key, stamp"));
+  SqliteQuery query =
+      TRY(reader_->Prepare("SELECT key, stamp, length(payload) FROM payload WHERE migration = ? "
+                           "ORDER BY key, stamp"));
   query.Text(migration);
   while (TRY(query.Next())) {
     visit({.key = query.TextAt(0), .stamp = query.NumberAt(1), .bytes = query.NumberAt(2)});
@@ -174,9 +174,9 @@ Result<std::vector<VerificationRow>> SqliteControlStore::ListVerifications(
 Result<std::vector<DeadLetterRow>> SqliteControlStore::ListDeadLetters(const std::string& migration,
                                                                        size_t limit) {
   std::lock_guard lock(read_mutex_);
-  SqliteQuery query = TRY(
-      reader_->Prepare("SELECT migration, key, error, attempts, since_micros FROM dead_letter "
-                       "WHERE migration = ? ORDER BY since_micros, key LIMIT ?"));
+  SqliteQuery query =
+      TRY(reader_->Prepare("SELECT migration, key, error, attempts, since_micros FROM dead_letter "
+                           "WHERE migration = ? ORDER BY since_micros, key LIMIT ?"));
   constexpr auto kMost = static_cast<size_t>(std::numeric_limits<int64_t>::max());
   query.Text(migration).Number(std::min(limit, kMost));
   return Collect<DeadLetterRow>(query, [](const SqliteQuery& q) {
@@ -190,8 +190,7 @@ Result<std::vector<DeadLetterRow>> SqliteControlStore::ListDeadLetters(const std
 
 Result<uint64_t> SqliteControlStore::CountDeadLetters(const std::string& migration) {
   std::lock_guard lock(read_mutex_);
-  SqliteQuery query =
-      TRY(reader_->Prepare("SELECT count(*) FROM dead_letter WHERE migration = ?"));
+  SqliteQuery query = TRY(reader_->Prepare("SELECT count(*) FROM dead_letter WHERE migration = ?"));
   const bool found = TRY(query.Text(migration).Next());
   return found ? query.NumberAt(0) : 0;
 }

@@ -185,7 +185,8 @@ void SqliteControlStore::CommitGroup(std::vector<Pending>& group) {
   const Status status = RunGroup(group, statuses);
   commits_.Increment();
   transactions_.Add(static_cast<double>(group.size()));
-  seconds_.Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+  seconds_.Observe(
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
   if (!status.ok()) {
     LogError("The control store could not commit", {{"error", status.error()}});
   }

@@ -1,15 +1,15 @@
 #include "metadata/sqlite_control_store.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <sqlite3.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <unistd.h>
 
 #include "base/failpoint.h"
 #include "metadata/schema_files.h"
@@ -53,13 +53,19 @@ class SqliteControlStoreTest : public ::testing::Test {
 };
 
 LedgerRecord Row(const std::string& key, uint64_t stamp) {
-  return {.migration = "m", .key = key, .stamp = stamp, .done = stamp + 1,
-          .inflight = {7, 9}, .dirty = true, .claim = 3};
+  return {.migration = "m",
+          .key = key,
+          .stamp = stamp,
+          .done = stamp + 1,
+          .inflight = {7, 9},
+          .dirty = true,
+          .claim = 3};
 }
 
 std::vector<std::string> LedgerKeys(ControlStore& store, const std::string& migration) {
   std::vector<std::string> keys;
-  EXPECT_TRUE(store.VisitLedger(migration, [&](LedgerRecord row) { keys.push_back(row.key); }).ok());
+  EXPECT_TRUE(
+      store.VisitLedger(migration, [&](LedgerRecord row) { keys.push_back(row.key); }).ok());
   return keys;
 }
 
@@ -72,20 +78,32 @@ uint64_t PayloadBytes(ControlStore& store) {
 TEST_F(SqliteControlStoreTest, EveryKindOfRowSurvivesReopening) {
   const std::string key("k\0\xff", 3);
   ControlTransaction t;
-  t.put_migrations = {{.id = "m", .collection = "c", .state = "COPY", .document = "{}",
-                       .created_micros = 5, .changed_micros = 6}};
+  t.put_migrations = {{.id = "m",
+                       .collection = "c",
+                       .state = "COPY",
+                       .document = "{}",
+                       .created_micros = 5,
+                       .changed_micros = 6}};
   t.put_routes = {{.collection = "c", .store = "a", .epoch = 4}};
-  t.put_chunks = {{.migration = "m", .number = 0, .hi = key, .window = 12, .records = 3},
-                  {.migration = "m", .number = 1, .lo = key, .reconcile = true,
-                   .state = ChunkState::kClosed}};
+  t.put_chunks = {
+      {.migration = "m", .number = 0, .hi = key, .window = 12, .records = 3},
+      {.migration = "m", .number = 1, .lo = key, .reconcile = true, .state = ChunkState::kClosed}};
   t.put_ledger = {Row(key, 10)};
   t.put_payloads = {{.migration = "m", .key = key, .stamp = 10, .payload = "x"},
                     {.migration = "m", .key = key, .stamp = 11, .payload = ""}};
-  t.put_verifications = {{.migration = "m", .pass = 2, .chunk = 1, .records_a = 1, .records_b = 2,
-                          .digest_a = key, .digest_b = "", .missing = 3, .extra = 4,
-                          .different = 5, .sample = "s"}};
-  t.put_dead_letters = {{.migration = "m", .key = key, .error = "e", .attempts = 8,
-                         .since_micros = 9}};
+  t.put_verifications = {{.migration = "m",
+                          .pass = 2,
+                          .chunk = 1,
+                          .records_a = 1,
+                          .records_b = 2,
+                          .digest_a = key,
+                          .digest_b = "",
+                          .missing = 3,
+                          .extra = 4,
+                          .different = 5,
+                          .sample = "s"}};
+  t.put_dead_letters = {
+      {.migration = "m", .key = key, .error = "e", .attempts = 8, .since_micros = 9}};
   t.put_settings = {{.key = "a_b", .value = "v"}, {.key = "aXb", .value = "w"}};
   t.create_databases = {{.name = "shop", .created_micros = 1}};
   ASSERT_TRUE(Open().Commit(context_, t).ok());
@@ -287,9 +305,8 @@ TEST_F(SqliteControlStoreTest, TooManyWaitingTransactionsAreRefusedAtOnce) {
   ASSERT_TRUE(Failpoints::Set("metadata.commit.before=sleep:200").ok());
   std::atomic<int> refused{0};
   for (int n = 0; n < 20; ++n) {
-    store.CommitLater({}, [&](Status status) {
-      refused += status.code() == Code::kResourceExhausted ? 1 : 0;
-    });
+    store.CommitLater(
+        {}, [&](Status status) { refused += status.code() == Code::kResourceExhausted ? 1 : 0; });
   }
   EXPECT_GE(refused, 15);
   Failpoints::Clear();

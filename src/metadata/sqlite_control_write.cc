@@ -93,7 +93,8 @@ Status Put(SqliteConnection& c, const PayloadRow& row) {
 
 Status Put(SqliteConnection& c, const VerificationRow& row) {
   SqliteQuery query = TRY(c.Prepare(
-      "INSERT OR REPLACE INTO verification (migration, pass, chunk, records_a, records_b, digest_a, "
+      "INSERT OR REPLACE INTO verification (migration, pass, chunk, records_a, records_b, "
+      "digest_a, "
       "digest_b, missing, extra, different, sample) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   return query.Text(row.migration)
       .Number(row.pass)
@@ -122,8 +123,7 @@ Status Put(SqliteConnection& c, const DeadLetterRow& row) {
 }
 
 Status Put(SqliteConnection& c, const SettingRow& row) {
-  SqliteQuery query =
-      TRY(c.Prepare("INSERT OR REPLACE INTO setting (key, value) VALUES (?, ?)"));
+  SqliteQuery query = TRY(c.Prepare("INSERT OR REPLACE INTO setting (key, value) VALUES (?, ?)"));
   return query.Text(row.key).Text(row.value).Run();
 }
 

@@ -111,10 +111,10 @@ void Applier::ReadPayloads(Batch& batch) {
     const Result<std::optional<std::string>> payload =
         ledger_.NewestPayload(batch.claims.keys[i].key);
     if (!payload.ok() || !payload->has_value()) {
-      batch.outcomes[i].error = payload.ok() ? "no payload is kept for key " +
-                                                   ToString(batch.keys[i]) +
-                                                   "; the authority must come back"
-                                             : payload.error().ToString();
+      batch.outcomes[i].error = payload.ok()
+                                    ? "no payload is kept for key " + ToString(batch.keys[i]) +
+                                          "; the authority must come back"
+                                    : payload.error().ToString();
       continue;
     }
     Result<std::optional<Record>> record = DecodePayload(**payload);

@@ -17,8 +17,8 @@ struct ApplierOptions {
   size_t batch_rows = 500;
 };
 
-/// Brings dirty keys over: reads the authority's present state and writes it, or its absence, to the
-/// other store. Thread safe.
+/// Brings dirty keys over: reads the authority's present state and writes it, or its absence, to
+/// the other store. Thread safe.
 class Applier {
  public:
   /// Everything outlives it.
@@ -28,11 +28,12 @@ class Applier {
   struct Progress {
     size_t claimed = 0;  ///< 0: nothing was due
     size_t copied = 0;
-    std::string error;   ///< of a key or a store; empty: none
+    std::string error;  ///< of a key or a store; empty: none
   };
   struct Way {
     CopyEnds ends;
-    /// The authority is not asked: the newest kept payloads are applied. Only while writes are held.
+    /// The authority is not asked: the newest kept payloads are applied. Only while writes are
+    /// held.
     bool from_payloads = false;
   };
   /// `way` is asked after the keys are claimed: from then on the authority cannot change, as it

@@ -99,9 +99,9 @@ Status Backfill::CopyRange(const RequestContext& context, CopyEnds ends, ChunkRo
 
 Status Backfill::ReconcileRange(const RequestContext& context, CopyEnds ends, ChunkRow& chunk,
                                 BulkWriter& writer) {
-  PairedScan scan = TRY(PairedScan::Make(
-      options_, clock_, {ends.from, ends.to}, collection_, {chunk.lo, chunk.hi},
-      std::max<uint32_t>(ends.to.capabilities().write_batch_rows, 1)));
+  PairedScan scan = TRY(
+      PairedScan::Make(options_, clock_, {ends.from, ends.to}, collection_, {chunk.lo, chunk.hi},
+                       std::max<uint32_t>(ends.to.capabilities().write_batch_rows, 1)));
   while (true) {
     const PairedScan::Piece piece = TRY(scan.Next(context));
     FAILPOINT("migration.copy.after_read");
@@ -131,9 +131,9 @@ Status Backfill::Close(const RequestContext& context, ChunkRow& chunk, const Bul
   std::vector<std::string> failed;
   for (const BulkWriter::Refused& refused : writer.refused()) {
     // The applier tries them again, one by one, and makes dead letters of those that stay refused.
-    LogWarning("A record could not be copied", {{"collection", collection_},
-                                                {"key", ToString(refused.key)},
-                                                {"error", refused.error}});
+    LogWarning(
+        "A record could not be copied",
+        {{"collection", collection_}, {"key", ToString(refused.key)}, {"error", refused.error}});
     failed.push_back(EncodeKey(refused.key));
   }
   ChunkRow closed = chunk;

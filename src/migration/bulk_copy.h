@@ -35,9 +35,9 @@ class RateLimit {
 };
 
 /// Writes many rows to one store and does not give up while the trouble may pass: waits where the
-/// store is away, halves batches that are too large, isolates rows that the store refuses. A call of
-/// unknown outcome is repeated only after the horizon: its late effect could otherwise undo newer
-/// writes. For one thread.
+/// store is away, halves batches that are too large, isolates rows that the store refuses. A call
+/// of unknown outcome is repeated only after the horizon: its late effect could otherwise undo
+/// newer writes. For one thread.
 class BulkWriter {
  public:
   BulkWriter(BulkOptions options, VectorStore& store, std::string collection,

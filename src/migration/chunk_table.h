@@ -17,9 +17,9 @@ class ChunkTable {
   struct Counts {
     uint64_t chunks = 0;
     uint64_t closed = 0;
-    uint64_t copied = 0;        ///< records
-    uint64_t judged = 0;        ///< chunks, in this pass
-    uint64_t verified = 0;      ///< records, in this pass
+    uint64_t copied = 0;    ///< records
+    uint64_t judged = 0;    ///< chunks, in this pass
+    uint64_t verified = 0;  ///< records, in this pass
     uint64_t missing = 0;
     uint64_t extra = 0;
     uint64_t different = 0;

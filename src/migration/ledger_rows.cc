@@ -45,19 +45,23 @@ void LedgerScope::Mutate(Row row, ControlTransaction& transaction,
   }
   Index(row, true);
   if (Settled(entry.row)) {
-    TrimPayloads(row, {}, transaction);
     entry.attempts = 0;
     Forgive(row, transaction);
   }
+  if (MayForget(entry.row, OldestWindow())) {
+    TrimPayloads(row, {}, transaction);
+  }
   Put(row, transaction);
 }
+
+/// A row that ended after it may be undone by a late write of a chunk or compared with an old page.
+Seq LedgerScope::OldestWindow() const { return windows_.empty() ? ~Seq{0} : *windows_.begin(); }
 
 void LedgerScope::Forgive(Row row, ControlTransaction& transaction) {
   if (row->second.dead_letter) {
     row->second.dead_letter = false;
     --dead_letters_;
-    transaction.delete_dead_letters.push_back(
-        {.migration = options_.migration, .key = row->first});
+    transaction.delete_dead_letters.push_back({.migration = options_.migration, .key = row->first});
   }
 }
 
@@ -111,7 +115,7 @@ void LedgerScope::FinishKey(BracketState& bracket, size_t key, Seq done, bool mi
   Mutate(row, transaction,
          [&](Entry& entry) { FinishRow(entry.row, done, bracket.token, mark, mirrored); });
   std::vector<PayloadNote> notes = row->second.notes;
-  EndPayload(notes, row->second.row, mark, outcome);
+  EndPayload(notes, row->second.row, mark, outcome, OldestWindow());
   TrimPayloads(row, notes, transaction);
   EndKey(bracket, key);
 }

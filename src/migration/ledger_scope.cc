@@ -48,8 +48,7 @@ bool LedgerScope::Blocked(const std::vector<std::string>& keys) const {
     const auto row = rows_.find(key);
     // Behind a write of unknown outcome, which may still land at the authority, none may be
     // acknowledged: the late one would undo it.
-    return row != rows_.end() &&
-           (row->second.locked > 0 || (serial_ && row->second.writing > 0));
+    return row != rows_.end() && (row->second.locked > 0 || (serial_ && row->second.writing > 0));
   });
 }
 
@@ -166,8 +165,8 @@ void LedgerScope::CancelMark(BracketState& bracket) {
 Status LedgerScope::AuthorityDone(const RequestContext& context, BracketState& bracket,
                                   std::span<const WriteOutcome> outcomes,
                                   std::span<const Record* const> state) {
-  const bool rejects = std::find(outcomes.begin(), outcomes.end(), WriteOutcome::kRejected) !=
-                       outcomes.end();
+  const bool rejects =
+      std::find(outcomes.begin(), outcomes.end(), WriteOutcome::kRejected) != outcomes.end();
   PendingCommit commit;
   {
     std::lock_guard lock(mutex_);

@@ -24,14 +24,14 @@ namespace roost {
 
 /// The ledger of one move: which keys are being written or may differ between the two stores.
 ///
-/// Every row lives in memory and in the control store. Memory decides; the store follows in the same
-/// order, and after a crash it is never cleaner than memory was. The rules themselves are those of
-/// core/ledger_rules.h. Thread safe.
+/// Every row lives in memory and in the control store. Memory decides; the store follows in the
+/// same order, and after a crash it is never cleaner than memory was. The rules themselves are
+/// those of core/ledger_rules.h. Thread safe.
 class LedgerScope final : public WriteCapture, public std::enable_shared_from_this<LedgerScope> {
  public:
   struct Options {
     std::string migration;
-    uint64_t max_rows = 10'000'000;  ///< above: writes are refused
+    uint64_t max_rows = 10'000'000;                  ///< above: writes are refused
     uint64_t max_payload_bytes = uint64_t{8} << 30;  ///< above: writes are refused
     /// How long after a call of unknown outcome it may still take effect, on either store.
     std::chrono::milliseconds horizon{1'000};
@@ -83,8 +83,8 @@ class LedgerScope final : public WriteCapture, public std::enable_shared_from_th
                    ControlTransaction with);
   /// True where the key is at rest and no write of it ended after `window`.
   bool QuietSince(const std::string& key, Seq window) const;
-  /// Forgets every row at rest or merely dirty: all chunks will be reconciled. Durable together with
-  /// `with`.
+  /// Forgets every row at rest or merely dirty: all chunks will be reconciled. Durable together
+  /// with `with`.
   Status DropIdle(const RequestContext& context, ControlTransaction with);
 
   /// Ends what was held for the horizon, recovers what a dead process left, forgets old rows. To be
@@ -122,6 +122,7 @@ class LedgerScope final : public WriteCapture, public std::enable_shared_from_th
   void Mutate(Row row, ControlTransaction& transaction, const std::function<void(Entry&)>& change);
   Row Erase(Row row, ControlTransaction& transaction);
   void Forgive(Row row, ControlTransaction& transaction);
+  Seq OldestWindow() const;
   void Index(Row row, bool add);
   void Put(Row row, ControlTransaction& transaction) const;
   void TrimPayloads(Row row, const std::vector<PayloadNote>& keep, ControlTransaction& transaction);
@@ -173,13 +174,13 @@ class LedgerScope final : public WriteCapture, public std::enable_shared_from_th
   std::set<uint64_t> open_;  ///< ordinals of brackets that have not ended
   std::array<uint64_t, kSessionSlots> answered_{};
   uint64_t last_ordinal_ = 0;
-  uint64_t floor_ = 0;        ///< the other store may not be read while a bracket ≤ this is open
+  uint64_t floor_ = 0;  ///< the other store may not be read while a bracket ≤ this is open
   uint64_t floor_epoch_ = 0;
   uint64_t inflight_ = 0;
   uint64_t payload_bytes_ = 0;
   uint64_t dead_letters_ = 0;
   bool serial_ = false;
-  Seq first_own_ = 0;  ///< tokens below are of a dead process
+  Seq first_own_ = 0;                     ///< tokens below are of a dead process
   std::optional<SteadyTime> recover_at_;  ///< set while a dead process's rows wait
   SteadyTime next_garbage_{};
   std::string recover_cursor_;

@@ -21,6 +21,8 @@ class LedgerScopeTest : public ::testing::Test {
 
   /// A new process: what was open stays open in the control store.
   void Open(uint64_t max_rows = 1'000) {
+    // Ends of brackets are stored behind the caller's back; this one is stored after them.
+    ASSERT_TRUE(trial_.control().Commit({}, {}).ok());
     ledger_ = std::make_shared<LedgerScope>(
         LedgerScope::Options{
             .migration = "m", .max_rows = max_rows, .horizon = kHorizon, .applier_attempts = 2},
@@ -136,6 +138,21 @@ TEST_F(LedgerScopeTest, TheNewestPayloadIsKeptUntilTheOtherStoreHasIt) {
   EXPECT_TRUE(SameRecord(**DecodePayload(**payload), young));
   Apply(Kind::kCopied);
   EXPECT_FALSE(ledger_->NewestPayload(EncodeKey(Key(1)))->has_value());
+  EXPECT_EQ(ledger_->Counts().payload_bytes, 0u);
+}
+
+TEST_F(LedgerScopeTest, APayloadIsKeptWhileAChunkMayStillUndoTheMirroredWrite) {
+  const auto window = ledger_->OpenWindow();
+  ASSERT_TRUE(window.ok());
+  const Record record = MoveTrial::MakeRecord(1, 1);
+  End(*Mark(1, &record, true), WriteOutcome::kWritten, MirrorOutcome::kMirrored);
+  EXPECT_EQ(ledger_->Counts().dirty, 0u);
+  EXPECT_TRUE(ledger_->NewestPayload(EncodeKey(Key(1)))->has_value());
+  // The chunk put an older state over it: the follower needs the payload should the authority die.
+  EXPECT_TRUE(ledger_->CloseRange({}, {}, *window, {}, {}).ok());
+  EXPECT_EQ(ledger_->Counts().dirty, 1u);
+  EXPECT_TRUE(ledger_->NewestPayload(EncodeKey(Key(1)))->has_value());
+  Apply(Kind::kCopied);
   EXPECT_EQ(ledger_->Counts().payload_bytes, 0u);
 }
 

@@ -56,8 +56,8 @@ struct BracketState {
   std::vector<Mark> marks;
   std::vector<AuthorityOutcome> authority;
   std::vector<bool> ended;
-  size_t open = 0;       ///< keys that have not ended
-  bool answered = false; ///< AuthorityDone was called
+  size_t open = 0;        ///< keys that have not ended
+  bool answered = false;  ///< AuthorityDone was called
   LedgerToken token = 0;
   Seq stamp = 0;
   uint64_t ordinal = 0;

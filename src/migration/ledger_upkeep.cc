@@ -204,8 +204,7 @@ Status LedgerScope::DropIdle(const RequestContext& context, ControlTransaction w
   PendingCommit commit;
   {
     std::lock_guard lock(mutex_);
-    with.erase.push_back(
-        {.migration = options_.migration, .ledger = true, .dead_letters = true});
+    with.erase.push_back({.migration = options_.migration, .ledger = true, .dead_letters = true});
     for (Row row = rows_.begin(); row != rows_.end();) {
       Entry& entry = row->second;
       const bool idle = entry.row.inflight.empty() && entry.row.claim == 0;
@@ -282,7 +281,7 @@ void LedgerScope::Recover(Seq seq, ControlTransaction& transaction) {
 
 /// A piece of the rows that no open window needs.
 void LedgerScope::CollectGarbage(Seq seq, ControlTransaction& transaction) {
-  const Seq oldest = windows_.empty() ? seq : *windows_.begin();
+  const Seq oldest = std::min(seq, OldestWindow());
   Row row = rows_.lower_bound(garbage_cursor_);
   for (size_t looked = 0; row != rows_.end() && looked < kRowsPerTick; ++looked) {
     row = MayForget(row->second.row, oldest) ? Erase(row, transaction) : std::next(row);
@@ -333,8 +332,8 @@ LedgerCounts LedgerScope::Counts() const {
                       .recovering = recover_at_.has_value()};
   if (!by_age_.empty()) {
     const auto age = clock_.Now() - by_age_.begin()->first;
-    counts.oldest_dirty_ms = static_cast<uint64_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(age).count());
+    counts.oldest_dirty_ms =
+        static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(age).count());
   }
   return counts;
 }

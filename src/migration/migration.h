@@ -14,45 +14,45 @@ namespace roost {
 /// What a user asks for when a move is created.
 struct MigrationSpec {
   std::string collection;
-  std::string target;        ///< name of the store to move to
+  std::string target;  ///< name of the store to move to
   MigrationPolicy policy;
-  bool automatic = false;    ///< go to REVERSED without further commands
+  bool automatic = false;              ///< go to REVERSED without further commands
   bool allow_existing_target = false;  ///< B already holds the collection: it is reconciled
 };
 
 /// Counts of what was done, for people and dashboards.
 struct MigrationCounts {
-  uint64_t source_records = 0;      ///< estimate at the start
-  uint64_t copied = 0;              ///< records written to B by chunks
+  uint64_t source_records = 0;  ///< estimate at the start
+  uint64_t copied = 0;          ///< records written to B by chunks
   uint64_t chunks = 0;
   uint64_t chunks_closed = 0;
-  uint64_t applied = 0;             ///< dirty keys brought over
+  uint64_t applied = 0;  ///< dirty keys brought over
   uint64_t dirty = 0;
   uint64_t inflight = 0;
-  uint64_t mirrored = 0;            ///< inline writes that reached the mirror
-  uint64_t mirror_errors = 0;       ///< swallowed; the key became dirty
-  uint64_t verified = 0;            ///< records compared in the present pass
+  uint64_t mirrored = 0;       ///< inline writes that reached the mirror
+  uint64_t mirror_errors = 0;  ///< swallowed; the key became dirty
+  uint64_t verified = 0;       ///< records compared in the present pass
   uint64_t verified_equal = 0;
-  uint64_t missing = 0;             ///< found by verification after rechecks
+  uint64_t missing = 0;  ///< found by verification after rechecks
   uint64_t extra = 0;
   uint64_t different = 0;
   uint64_t dead_letters = 0;
   uint64_t shadow_reads = 0;
   uint64_t shadow_dropped = 0;
-  double shadow_overlap = 0;        ///< mean share of common hits, 0 to 1
+  double shadow_overlap = 0;  ///< mean share of common hits, 0 to 1
   double copy_rows_per_second = 0;
-  double last_fence_ms = 0;         ///< how long writes waited at the last cut-over
+  double last_fence_ms = 0;  ///< how long writes waited at the last cut-over
 };
 
 struct MigrationStatus {
   std::string id;
   MigrationSpec spec;
-  std::string source;               ///< name of store A
+  std::string source;  ///< name of store A
   MigrationProgress progress;
   MigrationCounts counts;
   std::string waiting_for;
-  std::string last_error;           ///< the newest trouble, cleared when work goes on
-  int64_t created_micros = 0;       ///< since 1970 UTC
+  std::string last_error;      ///< the newest trouble, cleared when work goes on
+  int64_t created_micros = 0;  ///< since 1970 UTC
   int64_t changed_micros = 0;
   std::optional<double> seconds_left;  ///< of the present state's work, where it can be told
 };

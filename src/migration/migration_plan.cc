@@ -71,12 +71,12 @@ std::vector<std::string> Steps(const MigrationSpec& spec, const MigrationPlan& p
   }
   return {
       "CAPTURE: record the keys of every write of " + name,
-      exists ? "COPY: compare " + name + " on " + Quoted(plan.target) +
-                   " with the source and make it equal, in " + std::to_string(plan.chunks) +
-                   " chunks"
-             : "COPY: create " + name + " on " + Quoted(plan.target) + " and copy about " +
-                   std::to_string(plan.records) + " records in " + std::to_string(plan.chunks) +
-                   " chunks",
+      exists
+          ? "COPY: compare " + name + " on " + Quoted(plan.target) +
+                " with the source and make it equal, in " + std::to_string(plan.chunks) + " chunks"
+          : "COPY: create " + name + " on " + Quoted(plan.target) + " and copy about " +
+                std::to_string(plan.records) + " records in " + std::to_string(plan.chunks) +
+                " chunks",
       "MIRROR: write to both stores",
       "VERIFY: compare every record, in both directions",
       "SHADOW: repeat a sample of searches on the target and compare",
@@ -142,8 +142,8 @@ Result<PlannedMove> PlanMove(const RequestContext& context, const MigrationSpec&
                             " cannot be asked: " + there.error().message);
     return planned;
   }
-  plan.notes = Notes(planned.schema, routed.CapabilitiesOf(spec.collection),
-                     target->capabilities());
+  plan.notes =
+      Notes(planned.schema, routed.CapabilitiesOf(spec.collection), target->capabilities());
   plan.refusals = SchemaRefusals(planned.schema, target->capabilities());
   if (there.ok() && !spec.allow_existing_target) {
     plan.refusals.push_back("store " + Quoted(spec.target) + " has a collection " +

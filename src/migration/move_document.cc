@@ -1,7 +1,8 @@
 #include "migration/move_document.h"
 
-#include <boost/json.hpp>
 #include <exception>
+
+#include <boost/json.hpp>
 
 #include "store/schema_json.h"
 
@@ -75,8 +76,10 @@ Result<MigrationProgress> ProgressFromJson(const json::object& object) {
 
 /// Those counts that rows of the control store do not tell.
 json::object CountsToJson(const MigrationCounts& counts) {
-  return {{"source_records", counts.source_records}, {"applied", counts.applied},
-          {"mirrored", counts.mirrored},             {"mirror_errors", counts.mirror_errors},
+  return {{"source_records", counts.source_records},
+          {"applied", counts.applied},
+          {"mirrored", counts.mirrored},
+          {"mirror_errors", counts.mirror_errors},
           {"last_fence_ms", counts.last_fence_ms}};
 }
 
@@ -95,9 +98,8 @@ Result<MoveDocument> Parse(const MigrationRow& row) {
   if (object.at("version").to_number<int64_t>() != kVersion) {
     return DataLoss("its version is not " + std::to_string(kVersion));
   }
-  MoveDocument document{.id = row.id,
-                        .created_micros = row.created_micros,
-                        .changed_micros = row.changed_micros};
+  MoveDocument document{
+      .id = row.id, .created_micros = row.created_micros, .changed_micros = row.changed_micros};
   document.spec.collection = row.collection;
   document.spec.target = json::value_to<std::string>(object.at("target"));
   document.spec.automatic = object.at("automatic").as_bool();

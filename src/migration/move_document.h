@@ -18,14 +18,14 @@ struct MoveDocument {
   std::string source;
   CollectionSchema schema;
   MigrationProgress progress;
-  MigrationCounts counts;       ///< as of the last change
-  bool target_begun = false;    ///< from here on the target's collection is ours
+  MigrationCounts counts;     ///< as of the last change
+  bool target_begun = false;  ///< from here on the target's collection is ours
   bool target_exists = false;
   bool target_adopted = false;  ///< it was there before: never dropped, its records are reconciled
   bool chunks_planned = false;
-  uint64_t pass = 0;            ///< number of the newest verification
-  bool pass_started = false;    ///< it counts: nothing voided it since
-  bool ended = false;           ///< a final state, and nothing is left to clean up
+  uint64_t pass = 0;          ///< number of the newest verification
+  bool pass_started = false;  ///< it counts: nothing voided it since
+  bool ended = false;         ///< a final state, and nothing is left to clean up
   std::string last_error;
   int64_t created_micros = 0;
   int64_t changed_micros = 0;

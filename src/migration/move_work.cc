@@ -10,8 +10,8 @@
 namespace roost {
 namespace {
 
-constexpr std::chrono::milliseconds kApplierPause{5};   ///< when nothing is dirty
-constexpr std::chrono::milliseconds kBulkPause{20};     ///< when every chunk is taken
+constexpr std::chrono::milliseconds kApplierPause{5};  ///< when nothing is dirty
+constexpr std::chrono::milliseconds kBulkPause{20};    ///< when every chunk is taken
 constexpr std::chrono::milliseconds kErrorPause{200};
 constexpr int kCleanUpAttempts = 10;
 
@@ -192,17 +192,16 @@ Status Move::CreateTarget(const RequestContext& context) {
 
 Status Move::MakePlan(const RequestContext& context) {
   const MoveDocument document = Document();
-  std::vector<ChunkRow> chunks = TRY(PlanChunks(
-      context,
-      {.migration = id_,
-       .collection = collection_,
-       .chunk_rows = document.spec.policy.chunk_rows,
-       .reconcile = document.target_adopted},
-      {.store_timeout = options_.store_timeout,
-       .backoff_initial = options_.backoff_initial,
-       .backoff_max = options_.backoff_max,
-       .horizon = horizon_},
-      parts_.clock, source_));
+  std::vector<ChunkRow> chunks = TRY(PlanChunks(context,
+                                                {.migration = id_,
+                                                 .collection = collection_,
+                                                 .chunk_rows = document.spec.policy.chunk_rows,
+                                                 .reconcile = document.target_adopted},
+                                                {.store_timeout = options_.store_timeout,
+                                                 .backoff_initial = options_.backoff_initial,
+                                                 .backoff_max = options_.backoff_max,
+                                                 .horizon = horizon_},
+                                                parts_.clock, source_));
   FAILPOINT("migration.plan.before_persist");
   ControlTransaction with;
   with.erase = {{.migration = id_, .chunks = true, .verifications = true}};
@@ -220,8 +219,8 @@ Status Move::MakePlan(const RequestContext& context) {
   return {};
 }
 
-/// All chunks back to the beginning, to be compared and made equal; the ledger keeps only what is in
-/// use.
+/// All chunks back to the beginning, to be compared and made equal; the ledger keeps only what is
+/// in use.
 Status Move::Reconcile(const RequestContext& context) {
   // No earlier copy of a chunk may be at work or land late: its rows are about to be forgotten.
   while (true) {

@@ -23,8 +23,8 @@ Result<std::optional<Record>> DecodePayload(std::string_view bytes);
 /// The digest by which verification compares two records.
 Digest128 DigestOf(const Record& record);
 
-/// A sum of digests modulo 2^128: the same for the same records in any order. Two copies of a record
-/// count twice (an exclusive-or would lose them).
+/// A sum of digests modulo 2^128: the same for the same records in any order. Two copies of a
+/// record count twice (an exclusive-or would lose them).
 class DigestSum {
  public:
   void Add(const Digest128& digest) {

@@ -104,8 +104,8 @@ Result<VerificationRow> Verifier::Compare(const RequestContext& context, const C
 
 /// Leaves the divergent ones.
 Status Verifier::Recheck(const RequestContext& context, std::vector<Candidate>& candidates) {
-  const auto visibility = std::max(stores_.first.capabilities().visibility,
-                                   stores_.second.capabilities().visibility);
+  const auto visibility =
+      std::max(stores_.first.capabilities().visibility, stores_.second.capabilities().visibility);
   const auto pause = std::max(options_.recheck_pause, visibility);
   for (int attempt = 0; attempt < options_.recheck_attempts && !candidates.empty(); ++attempt) {
     if (!clock_.SleepFor(pause, context.stop)) {

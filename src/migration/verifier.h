@@ -26,8 +26,8 @@ struct VerifierOptions {
 class Verifier {
  public:
   /// Everything outlives it. `a` and `b` are the stores of the move, whoever is the authority.
-  Verifier(VerifierOptions options, BulkOptions bulk, PairedScan::Stores stores,
-           ChunkTable& chunks, LedgerScope& ledger, ControlStore& control, Clock& clock);
+  Verifier(VerifierOptions options, BulkOptions bulk, PairedScan::Stores stores, ChunkTable& chunks,
+           LedgerScope& ledger, ControlStore& control, Clock& clock);
 
   /// Judges one chunk of the pass, durably. False when there is none to take. A chunk that was not
   /// finished has no verdict.

@@ -94,19 +94,16 @@ std::vector<MirrorOutcome> MirrorWriter::Write(MirrorJob& job) {
   std::vector<MirrorOutcome> outcomes(job.bracket_keys, MirrorOutcome::kNotMirrored);
   RequestContext context{.principal = "roost-mirror"};
   context.deadline = Deadline::After(options_.timeout);
-  const std::optional<uint64_t> fence = job.store->capabilities().fenced_writes
-                                            ? std::optional(job.bracket->fence())
-                                            : std::nullopt;
+  const std::optional<uint64_t> fence =
+      job.store->capabilities().fenced_writes ? std::optional(job.bracket->fence()) : std::nullopt;
   if (!job.deletes.empty()) {
     const Result<DeleteResult> result = job.store->Delete(
-        context,
-        {.collection = job.collection, .keys = std::move(job.deletes), .fence = fence});
+        context, {.collection = job.collection, .keys = std::move(job.deletes), .fence = fence});
     result.ok() ? TakeRowErrors(result->errors, job.keys, outcomes)
                 : TakeFailure(result.error(), job.keys, outcomes);
   } else {
     const Result<WriteResult> result = job.store->Upsert(
-        context,
-        {.collection = job.collection, .records = std::move(job.upserts), .fence = fence});
+        context, {.collection = job.collection, .records = std::move(job.upserts), .fence = fence});
     result.ok() ? TakeRowErrors(result->errors, job.keys, outcomes)
                 : TakeFailure(result.error(), job.keys, outcomes);
   }

@@ -19,7 +19,7 @@ struct MirrorOptions {
   std::chrono::milliseconds timeout{2'000};  ///< of one inline write to the other store
   std::chrono::milliseconds wait{200};       ///< during a ramp, a reply waits this long for it
   size_t threads = 32;
-  size_t queue = 4'096;                      ///< above: not mirrored inline, brought over later
+  size_t queue = 4'096;  ///< above: not mirrored inline, brought over later
 };
 
 /// What the mirror did for one collection since the process started.

@@ -19,10 +19,10 @@ struct Route {
   std::string authority;  ///< the store whose answer counts
   std::string other;      ///< the other store of a move; empty when nothing moves
 
-  bool mirror = false;          ///< writes also go to `other`, at once
-  bool hold_writes = false;     ///< writes wait for the next route
+  bool mirror = false;              ///< writes also go to `other`, at once
+  bool hold_writes = false;         ///< writes wait for the next route
   uint32_t read_percent_other = 0;  ///< share of sessions that `other` answers, 0 to 100
-  double shadow_percent = 0;    ///< of reads: repeated on `other` and compared, 0 to 100
+  double shadow_percent = 0;        ///< of reads: repeated on `other` and compared, 0 to 100
 
   /// Set while the collection moves: every write is recorded there before it is carried out.
   std::shared_ptr<WriteCapture> capture;

@@ -174,9 +174,8 @@ bool RouteTable::Drained(const std::string& collection, uint64_t epoch) const {
   }
   const Cell& cell = found->second;
   const uint64_t in_force = cell.route == nullptr ? 0 : cell.route->epoch;
-  return in_force == epoch && std::all_of(cell.pins.begin(), cell.pins.end(), [&](const auto& pin) {
-           return pin.first == epoch;
-         });
+  return in_force == epoch && std::all_of(cell.pins.begin(), cell.pins.end(),
+                                          [&](const auto& pin) { return pin.first == epoch; });
 }
 
 size_t RouteTable::waiting() const {

@@ -18,9 +18,9 @@ namespace roost {
 
 /// The routes in force in this process. Thread safe.
 ///
-/// Every write pins the route it works by; the table counts the pins of each epoch, so that a change
-/// of route can wait until nobody writes by an older one. Reads need no pin: they look again when
-/// they end and start anew if their store would not be asked any more (routed_reader.h). A
+/// Every write pins the route it works by; the table counts the pins of each epoch, so that a
+/// change of route can wait until nobody writes by an older one. Reads need no pin: they look again
+/// when they end and start anew if their store would not be asked any more (routed_reader.h). A
 /// collection without a route of its own is answered by the default store, with epoch 0.
 class RouteTable {
   struct Cell;
@@ -49,8 +49,8 @@ class RouteTable {
   explicit RouteTable(std::string default_store);
   ~RouteTable();
 
-  /// Waits while the route holds writes; kUnavailable when the request ends first, kResourceExhausted
-  /// when `max_waiting` wait already.
+  /// Waits while the route holds writes; kUnavailable when the request ends first,
+  /// kResourceExhausted when `max_waiting` wait already.
   Result<Pin> PinWrite(const RequestContext& context, const std::string& collection);
 
   /// The route in force; never null.

@@ -1,9 +1,9 @@
 #include "router/route_table.h"
 
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "router/replica_coordinator.h"
 
@@ -98,9 +98,8 @@ TEST(RouteTable, HeldWriteEndsWhenItsRequestIsCancelled) {
   held->hold_writes = true;
   table.Publish(held);
   std::stop_source stop;
-  std::jthread writer([&] {
-    EXPECT_FALSE(table.PinWrite(RequestContext{.stop = stop.get_token()}, "c").ok());
-  });
+  std::jthread writer(
+      [&] { EXPECT_FALSE(table.PinWrite(RequestContext{.stop = stop.get_token()}, "c").ok()); });
   while (table.waiting() == 0) {
     std::this_thread::yield();
   }

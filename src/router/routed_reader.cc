@@ -7,8 +7,9 @@ RoutedReader::RoutedReader(ReadOptions options, const StoreSet& stores, RouteTab
     : options_(options),
       stores_(stores),
       routes_(routes),
-      fallbacks_(metrics.GetCounter("roost_router_read_fallbacks_total",
-                                    "Reads that the other store failed and the authority answered")),
+      fallbacks_(
+          metrics.GetCounter("roost_router_read_fallbacks_total",
+                             "Reads that the other store failed and the authority answered")),
       repeats_(metrics.GetCounter("roost_router_read_repeats_total",
                                   "Reads repeated because a change of route overtook them")) {}
 
@@ -19,8 +20,8 @@ bool RoutedReader::OtherMayAnswer(const Route& route, uint32_t slot) const {
 
 RequestContext RoutedReader::ForOther(const RequestContext& context) const {
   // Half of what is left, so that the authority can still answer in time.
-  const auto half = context.deadline.infinite() ? options_.other_timeout
-                                                : context.deadline.Remaining() / 2;
+  const auto half =
+      context.deadline.infinite() ? options_.other_timeout : context.deadline.Remaining() / 2;
   return context.WithTimeout(std::min<std::chrono::nanoseconds>(half, options_.other_timeout));
 }
 

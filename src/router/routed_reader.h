@@ -12,7 +12,7 @@ namespace roost {
 
 struct ReadOptions {
   std::chrono::milliseconds other_timeout{2'000};  ///< then the authority is asked
-  int max_repeats = 8;  ///< of reads that a change of route overtook
+  int max_repeats = 8;                             ///< of reads that a change of route overtook
 };
 
 /// Lets the store answer that the route names. Thread safe.
@@ -41,8 +41,7 @@ class RoutedReader {
 
   /// The same, but only the authority answers: for reads that must be complete.
   template <typename Call>
-  auto ReadAuthority(const RequestContext& context, const std::string& collection,
-                     const Call& call)
+  auto ReadAuthority(const RequestContext& context, const std::string& collection, const Call& call)
       -> std::invoke_result_t<Call, VectorStore&, const RequestContext&> {
     return Leased(context, collection, kNoSlot, nullptr, call);
   }

@@ -134,8 +134,8 @@ Status RoutedStore::CreateOn(const RequestContext& context, const std::string& s
   if (before->authority == name) {
     return target->CreateCollection(context, request);
   }
-  // The route first: a crash in between leaves a route to nothing, and the call can be repeated. The
-  // other way round it would leave a collection that no route leads to.
+  // The route first: a crash in between leaves a route to nothing, and the call can be repeated.
+  // The other way round it would leave a collection that no route leads to.
   auto route = std::make_shared<Route>();
   route->collection = collection;
   route->epoch = before->epoch + 1;
@@ -143,8 +143,7 @@ Status RoutedStore::CreateOn(const RequestContext& context, const std::string& s
   TRY(SaveRoute(context, *route));
   routes_.Publish(route);
   Status created = target->CreateCollection(context, request);
-  if (!created.ok() && !MayHaveLanded(created.error()) &&
-      created.code() != Code::kAlreadyExists) {
+  if (!created.ok() && !MayHaveLanded(created.error()) && created.code() != Code::kAlreadyExists) {
     (void)ForgetRoute(context, collection);  // At worst the route to nothing stays.
   }
   return created;
@@ -239,9 +238,8 @@ Result<SearchResult> RoutedStore::Search(const RequestContext& context,
       [&](VectorStore& store, const RequestContext& c) { return store.Search(c, request); });
   if (result.ok() && !trace.route->other.empty() && shadow_.Chosen(trace.route->shadow_percent) &&
       stores_.Available(trace.route->other)) {
-    shadow_.Post(
-        stores_.At(trace.route->authority), stores_.At(trace.route->other), request,
-        {.from_authority = !trace.by_other, .seconds = trace.seconds, .result = *result});
+    shadow_.Post(stores_.At(trace.route->authority), stores_.At(trace.route->other), request,
+                 {.from_authority = !trace.by_other, .seconds = trace.seconds, .result = *result});
   }
   return result;
 }
@@ -292,9 +290,7 @@ MirrorCounts RoutedStore::MirrorOf(const std::string& collection) const {
 
 void RoutedStore::ResetShadow(const std::string& collection) { shadow_.Reset(collection); }
 
-void RoutedStore::ResetMirror(const std::string& collection) {
-  writer_.mirror().Reset(collection);
-}
+void RoutedStore::ResetMirror(const std::string& collection) { writer_.mirror().Reset(collection); }
 
 const Capabilities& RoutedStore::capabilities() const {
   return stores_.At(options_.default_store).capabilities();

@@ -47,7 +47,7 @@ class RoutedStore final : public VectorStore {
   /// Creates on the store with that name (empty: the default one). kNotFound for unknown stores.
   Status CreateOn(const RequestContext&, const std::string& store, const CreateCollectionRequest&);
 
-  std::vector<std::string> StoreNames() const;  ///< sorted
+  std::vector<std::string> StoreNames() const;            ///< sorted
   VectorStore* FindStore(const std::string& name) const;  ///< null when unknown
   bool StoreAvailable(const std::string& name) const;
   /// Name of the store that answers for the collection, whether or not it exists.

@@ -1,12 +1,12 @@
 #include "router/routed_store.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <filesystem>
 #include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "store/fake_store.h"
 #include "store/faulty_store.h"
@@ -40,8 +40,7 @@ class FakeCapture final : public WriteCapture {
       seen().authority.assign(outcomes.begin(), outcomes.end());
       return {};
     }
-    Status AuthorityDoneWith(const RequestContext& context,
-                             std::span<const WriteOutcome> outcomes,
+    Status AuthorityDoneWith(const RequestContext& context, std::span<const WriteOutcome> outcomes,
                              std::span<const Record* const> state) override {
       TRY(AuthorityDone(context, outcomes));
       std::lock_guard lock(capture_.mutex);
@@ -146,10 +145,9 @@ class RoutedStoreTest : public ::testing::Test {
     options.shadow.exact_percent = 100;
     routed_ = std::make_unique<RoutedStore>(
         options,
-        std::vector<NamedStore>{{.name = "a", .store = a_.get()},
-                                {.name = "b", .store = b_.get(), .available = [this] {
-                                   return available_.load();
-                                 }}},
+        std::vector<NamedStore>{
+            {.name = "a", .store = a_.get()},
+            {.name = "b", .store = b_.get(), .available = [this] { return available_.load(); }}},
         *routes_, *control_, random_, *metrics_);
     ASSERT_TRUE(routed_->LoadRoutes().ok());
   }
@@ -420,9 +418,8 @@ TEST_F(RoutedStoreTest, ShadowReadsAreComparedOffTheClientsPath) {
   auto route = Moving(1);
   route->shadow_percent = 100;
   routes_->Publish(route);
-  const SearchRequest search{.collection = "c",
-                             .vectors = {Vector::Floats(std::vector<float>{0, 1})},
-                             .top_k = 10};
+  const SearchRequest search{
+      .collection = "c", .vectors = {Vector::Floats(std::vector<float>{0, 1})}, .top_k = 10};
   for (int i = 0; i < 10; ++i) {
     ASSERT_TRUE(routed_->Search({}, search).ok());
   }

@@ -204,9 +204,9 @@ Result<DeleteResult> RoutedWriter::CapturedDelete(const RequestContext& context,
 Status RoutedWriter::EndFilteredDelete(const RequestContext& context, const Route& route,
                                        std::span<const RecordKey> keys, WriteBracket& bracket,
                                        std::span<const WriteOutcome> outcomes) {
-  const Result<GetResult> now = stores_.At(route.authority)
-                                    .Get(context, {.collection = route.collection,
-                                                   .keys = {keys.begin(), keys.end()}});
+  const Result<GetResult> now =
+      stores_.At(route.authority)
+          .Get(context, {.collection = route.collection, .keys = {keys.begin(), keys.end()}});
   if (!now.ok()) {
     const std::vector unknown(keys.size(), WriteOutcome::kUnknown);
     TRY(bracket.AuthorityDone(context, unknown));

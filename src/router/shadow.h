@@ -18,17 +18,17 @@ namespace roost {
 
 struct ShadowOptions {
   size_t threads = 2;
-  size_t queue = 128;                         ///< above: dropped and counted
-  std::chrono::milliseconds timeout{5'000};   ///< of one shadow read
-  double exact_percent = 20;                  ///< of shadow reads: also compared with exact search
+  size_t queue = 128;                        ///< above: dropped and counted
+  std::chrono::milliseconds timeout{5'000};  ///< of one shadow read
+  double exact_percent = 20;                 ///< of shadow reads: also compared with exact search
 };
 
 /// What shadow reads of one collection showed. Shares are means over the queries compared.
 struct ShadowReport {
-  uint64_t reads = 0;      ///< finished and compared
-  uint64_t dropped = 0;    ///< the pool was full
-  uint64_t errors = 0;     ///< the other store failed
-  double overlap = 0;      ///< hits of the answer that the other store has too, 0 to 1
+  uint64_t reads = 0;    ///< finished and compared
+  uint64_t dropped = 0;  ///< the pool was full
+  uint64_t errors = 0;   ///< the other store failed
+  double overlap = 0;    ///< hits of the answer that the other store has too, 0 to 1
   uint64_t exact_reads = 0;
   double recall_authority = 0;  ///< against exact search on the authority
   double recall_other = 0;

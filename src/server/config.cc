@@ -1,10 +1,10 @@
 #include "server/config.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <unistd.h>
 #include <yaml-cpp/yaml.h>
-
-#include <algorithm>
 
 #include "adapters/all.h"
 #include "server/config_table.h"
@@ -120,8 +120,8 @@ Status CheckStores(const ServerConfig& config) {
     }
   }
   if (config.default_store != "embedded" && !config.stores.contains(config.default_store)) {
-    return InvalidArgument(fmt::format("default_store: there is no store \"{}\"",
-                                       config.default_store));
+    return InvalidArgument(
+        fmt::format("default_store: there is no store \"{}\"", config.default_store));
   }
   return {};
 }

@@ -15,9 +15,9 @@
 
 namespace roost {
 
-/// Everything `roost serve` can be told. Each key may stand in the YAML file (section: {key: value}),
-/// in the environment (ROOST_SECTION_KEY) and on the command line (--section.key VALUE); the later
-/// of these wins. docs/configuration.md lists them; it is made from the same table.
+/// Everything `roost serve` can be told. Each key may stand in the YAML file (section: {key:
+/// value}), in the environment (ROOST_SECTION_KEY) and on the command line (--section.key VALUE);
+/// the later of these wins. docs/configuration.md lists them; it is made from the same table.
 struct ServerConfig {
   std::string data_folder = "roost-data";
   HttpServerOptions server{.port = 19'530};

@@ -1,8 +1,8 @@
 #include "server/config_table.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
+
+#include <fmt/format.h>
 
 namespace roost {
 
@@ -92,15 +92,14 @@ void AddServerKeys(std::vector<ConfigKey>& keys) {
   keys.push_back(Number("server.max_buffered_body_bytes", 1'024, kTerabyte,
                         "of all requests in flight",
                         [](ServerConfig& c) -> auto& { return c.server.max_buffered_body_bytes; }));
-  keys.push_back(Number("server.max_concurrent_requests", 1, 65'536,
-                        "requests worked on at once",
+  keys.push_back(Number("server.max_concurrent_requests", 1, 65'536, "requests worked on at once",
                         [](ServerConfig& c) -> auto& { return c.max_concurrent_requests; }));
   keys.push_back(Number("server.max_queued_requests", 1, kMillion,
                         "requests that wait; above, the reply is 503 at once",
                         [](ServerConfig& c) -> auto& { return c.max_queued_requests; }));
-  keys.push_back(Duration("server.request_timeout_ms", 1, 86'400'000,
-                          "deadline of requests that name none",
-                          [](ServerConfig& c) -> auto& { return c.server.default_request_timeout; }));
+  keys.push_back(
+      Duration("server.request_timeout_ms", 1, 86'400'000, "deadline of requests that name none",
+               [](ServerConfig& c) -> auto& { return c.server.default_request_timeout; }));
   keys.push_back(Duration("server.drain_timeout_s", 0, 3'600,
                           "how long requests may go on after SIGTERM",
                           [](ServerConfig& c) -> auto& { return c.server.drain_timeout; }));

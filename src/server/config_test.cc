@@ -1,10 +1,10 @@
 #include "server/config.h"
 
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
-
-#include <fstream>
 
 namespace roost {
 namespace {
@@ -43,10 +43,11 @@ TEST(Config, DefaultsNeedNothing) {
 }
 
 TEST(Config, FlagsBeatTheEnvironmentWhichBeatsTheFile) {
-  const std::string file =
-      WriteFile("server: {port: 1, address: 0.0.0.0, io_threads: 3}\nstores: {pg: postgresql://a@h/d}\n");
-  const auto loaded = LoadConfig({.file = file, .values = {{"server.port", "3"}}},
-                                 {{"ROOST_SERVER_PORT", "2"}, {"ROOST_SERVER_ADDRESS", "127.0.0.2"}});
+  const std::string file = WriteFile(
+      "server: {port: 1, address: 0.0.0.0, io_threads: 3}\nstores: {pg: postgresql://a@h/d}\n");
+  const auto loaded =
+      LoadConfig({.file = file, .values = {{"server.port", "3"}}},
+                 {{"ROOST_SERVER_PORT", "2"}, {"ROOST_SERVER_ADDRESS", "127.0.0.2"}});
   ASSERT_TRUE(loaded.ok()) << loaded.error().ToString();
   EXPECT_EQ(loaded->config.server.port, 3);
   EXPECT_EQ(loaded->config.server.address, "127.0.0.2");
@@ -72,16 +73,17 @@ TEST(Config, EveryKeyReadsBackWhatItShows) {
 }
 
 TEST(Config, RefusalsNameKeyValueOriginAndWhatIsAllowed) {
-  EXPECT_THAT(Refusal({.file = {}, .values = {{"server.port", "70000"}}}),
-              testing::AllOf(HasSubstr("server.port (flag)"), HasSubstr("70000"),
-                             HasSubstr("0 to 65535")));
+  EXPECT_THAT(
+      Refusal({.file = {}, .values = {{"server.port", "70000"}}}),
+      testing::AllOf(HasSubstr("server.port (flag)"), HasSubstr("70000"), HasSubstr("0 to 65535")));
   EXPECT_THAT(Refusal({.file = {}, .values = {{"server.prot", "1"}}}), HasSubstr("server.prot"));
   EXPECT_THAT(Refusal({.file = "/nowhere/roost.yaml"}), HasSubstr("/nowhere/roost.yaml"));
   EXPECT_THAT(Refusal({.file = WriteFile("server: {prot: 1}")}), HasSubstr("server.prot"));
   EXPECT_THAT(Refusal({.file = WriteFile("server: [1, 2]")}), HasSubstr("single value"));
   EXPECT_THAT(Refusal({.file = WriteFile("server: {port: 1")}), HasSubstr("line"));
   EXPECT_THAT(Refusal({}, {{"ROOST_EMBEDDED_SYNC_WRITES", "yes"}}), HasSubstr("true or false"));
-  EXPECT_THAT(Refusal({.file = {}, .values = {{"stores.x", "redis://h"}}}), HasSubstr("postgresql://"));
+  EXPECT_THAT(Refusal({.file = {}, .values = {{"stores.x", "redis://h"}}}),
+              HasSubstr("postgresql://"));
   EXPECT_THAT(Refusal({.file = {}, .values = {{"default_store", "pg"}}}), HasSubstr("\"pg\""));
 }
 

@@ -96,7 +96,8 @@ class LazyStore final : public VectorStore {
       return Unavailable("store \"" + name_ + "\" is not connected: " + last_error_);
     }
     store_ = *std::move(opened);
-    LogInfo("a store is connected", {{"store", name_}, {"version", store_->capabilities().version}});
+    LogInfo("a store is connected",
+            {{"store", name_}, {"version", store_->capabilities().version}});
     return store_.get();
   }
 

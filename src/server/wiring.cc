@@ -1,10 +1,10 @@
 #include "server/wiring.h"
 
-#include <fmt/format.h>
-#include <signal.h>
-
 #include <atomic>
 #include <iostream>
+
+#include <fmt/format.h>
+#include <signal.h>
 
 #include "adapters/all.h"
 #include "adapters/embedded/embedded_store.h"
@@ -103,7 +103,8 @@ class RunningServer final : public Server {
     coordinator_ = MakeLocalCoordinator(*routes_);
     RoutedStoreOptions routed = config_.router;
     routed.default_store = config_.default_store;
-    routed_ = std::make_unique<RoutedStore>(routed, named_, *routes_, *control_, random_, *metrics_);
+    routed_ =
+        std::make_unique<RoutedStore>(routed, named_, *routes_, *control_, random_, *metrics_);
     TRY(routed_->LoadRoutes());
     migrations_ = TRY(MakeMigrationService({}, {.routed = *routed_,
                                                 .routes = *routes_,
@@ -118,21 +119,21 @@ class RunningServer final : public Server {
   }
 
   Status OpenDoor() {
-    executor_ = std::make_unique<Executor>(
-        Executor::Options{.name = "request",
-                          .max_threads = config_.max_concurrent_requests,
-                          .max_queue = config_.max_queued_requests});
-    gateway_ =
-        std::make_unique<Gateway>(config_.gateway, *routed_, *control_, clock_, *metrics_);
-    dependencies_ = std::make_unique<rest::RestDependencies>(
-        rest::RestDependencies{.gateway = *gateway_,
-                               .migrations = *migrations_,
-                               .stores = by_name_,
-                               .health = health_,
-                               .metrics = *metrics_,
-                               .version = Version()});
-    metrics_->GetGauge("roost_build_info", "Always 1; the labels tell the build.",
-                       {{"version", Version()}})
+    executor_ =
+        std::make_unique<Executor>(Executor::Options{.name = "request",
+                                                     .max_threads = config_.max_concurrent_requests,
+                                                     .max_queue = config_.max_queued_requests});
+    gateway_ = std::make_unique<Gateway>(config_.gateway, *routed_, *control_, clock_, *metrics_);
+    dependencies_ =
+        std::make_unique<rest::RestDependencies>(rest::RestDependencies{.gateway = *gateway_,
+                                                                        .migrations = *migrations_,
+                                                                        .stores = by_name_,
+                                                                        .health = health_,
+                                                                        .metrics = *metrics_,
+                                                                        .version = Version()});
+    metrics_
+        ->GetGauge("roost_build_info", "Always 1; the labels tell the build.",
+                   {{"version", Version()}})
         .Set(1);
     table_ = std::make_unique<rest::RouteTable>(rest::MakeRoutes(*dependencies_, {}));
     http_ = TRY(HttpServer::Start(
@@ -195,11 +196,12 @@ int RunServer(const LoadedConfig& loaded) {
   const bool tls = !loaded.config.server.tls_certificate_file.empty();
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - begin);
-  LogInfo("Roost serves", {{"version", Version()},
-                           {"address", fmt::format("{}://{}:{}", tls ? "https" : "http",
-                                                   loaded.config.server.address, (*server)->port())},
-                           {"data", loaded.config.data_folder},
-                           {"started_in_ms", took.count()}});
+  LogInfo("Roost serves",
+          {{"version", Version()},
+           {"address", fmt::format("{}://{}:{}", tls ? "https" : "http",
+                                   loaded.config.server.address, (*server)->port())},
+           {"data", loaded.config.data_folder},
+           {"started_in_ms", took.count()}});
   int received = 0;
   sigwait(&signals, &received);
   LogInfo("stopping: requests in flight may end", {{"signal", received}});

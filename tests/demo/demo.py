@@ -30,6 +30,7 @@ class Screen:
     def __init__(self):
         self._tty = sys.stdout.isatty()
         self._line = 0
+        self._told = time.monotonic()
 
     def title(self, text):
         self.clear()
@@ -43,6 +44,9 @@ class Screen:
         if self._tty:
             print("\r  " + text.ljust(self._line), end="", flush=True)
             self._line = len(text)
+        elif time.monotonic() - self._told > 10:  # a log: now and then
+            self._told = time.monotonic()
+            print("  " + text, flush=True)
 
     def clear(self):
         if self._tty and self._line:

@@ -47,8 +47,8 @@ class Import {
     }
     pending_.erase(0, start);
     if (pending_.size() > limits_.import_line_bytes && pending_.find('\n') == std::string::npos) {
-      return InvalidArgument(fmt::format("line {} is longer than {} bytes", lines_ + 1,
-                                         limits_.import_line_bytes));
+      return InvalidArgument(
+          fmt::format("line {} is longer than {} bytes", lines_ + 1, limits_.import_line_bytes));
     }
     return {};
   }
@@ -148,30 +148,30 @@ Status ExportLines(Gateway& gateway, const RestLimits& limits, const RestCall& r
 void AddBulkRoutes(std::vector<RestRoute>& routes, const RestDependencies& dependencies,
                    const RestLimits& limits) {
   Gateway& gateway = dependencies.gateway;
-  routes.push_back({.method = "POST",
-                    .path = "/v1/collections/{collection}/import",
-                    .operation = "importRecords",
-                    .tag = "records",
-                    .summary = "Write a stream of records, one JSON object a line",
-                    .request_schema = "Record",
-                    .response_schema = "ImportResult",
-                    .query = {{"mode", "string", "upsert (default) or insert"}},
-                    .call = [&gateway, limits](const RestCall& request) {
-                      return ImportLines(gateway, limits, request);
-                    },
-                    .stream_body = true});
-  routes.push_back({.method = "GET",
-                    .path = "/v1/collections/{collection}/export",
-                    .operation = "exportRecords",
-                    .tag = "records",
-                    .summary = "Read all records as a stream, one JSON object a line",
-                    .response_type = "application/x-ndjson",
-                    .query = {{"tenant", "string", "only this tenant's records"},
-                              {"vectors", "boolean", "false leaves the vectors out"}},
-                    .stream = [&gateway, limits](const RestCall& request,
-                                                 HttpResponseWriter& writer) {
-                      return ExportLines(gateway, limits, request, writer);
-                    }});
+  routes.push_back(
+      {.method = "POST",
+       .path = "/v1/collections/{collection}/import",
+       .operation = "importRecords",
+       .tag = "records",
+       .summary = "Write a stream of records, one JSON object a line",
+       .request_schema = "Record",
+       .response_schema = "ImportResult",
+       .query = {{"mode", "string", "upsert (default) or insert"}},
+       .call = [&gateway,
+                limits](const RestCall& request) { return ImportLines(gateway, limits, request); },
+       .stream_body = true});
+  routes.push_back(
+      {.method = "GET",
+       .path = "/v1/collections/{collection}/export",
+       .operation = "exportRecords",
+       .tag = "records",
+       .summary = "Read all records as a stream, one JSON object a line",
+       .response_type = "application/x-ndjson",
+       .query = {{"tenant", "string", "only this tenant's records"},
+                 {"vectors", "boolean", "false leaves the vectors out"}},
+       .stream = [&gateway, limits](const RestCall& request, HttpResponseWriter& writer) {
+         return ExportLines(gateway, limits, request, writer);
+       }});
 }
 
 }  // namespace roost::rest

@@ -37,8 +37,7 @@ Result<HttpResponse> CreateCollection(Gateway& gateway, const RestCall& request)
   const std::string name = schema.name;
   TRY(gateway.CreateCollection(request.http.context, std::move(schema),
                                request.Query("store").value_or("")));
-  const Gateway::Described described =
-      TRY(gateway.DescribeCollection(request.http.context, name));
+  const Gateway::Described described = TRY(gateway.DescribeCollection(request.http.context, name));
   return JsonResponse(EncodeDescription(described), 201);
 }
 
@@ -67,17 +66,16 @@ void AddDatabases(std::vector<RestRoute>& routes, Gateway& gateway) {
                       const auto names = TRY(gateway.ListDatabases());
                       return JsonResponse(NameList("databases", names));
                     }});
-  routes.push_back({.method = "POST",
-                    .path = "/v1/databases",
-                    .operation = "createDatabase",
-                    .tag = "databases",
-                    .summary = "Make a database",
-                    .request_schema = "Database",
-                    .response_schema = "Database",
-                    .response_status = 201,
-                    .call = [&gateway](const RestCall& request) {
-                      return CreateDatabase(gateway, request);
-                    }});
+  routes.push_back(
+      {.method = "POST",
+       .path = "/v1/databases",
+       .operation = "createDatabase",
+       .tag = "databases",
+       .summary = "Make a database",
+       .request_schema = "Database",
+       .response_schema = "Database",
+       .response_status = 201,
+       .call = [&gateway](const RestCall& request) { return CreateDatabase(gateway, request); }});
   routes.push_back({.method = "DELETE",
                     .path = "/v1/databases/{database}",
                     .operation = "dropDatabase",
@@ -103,22 +101,21 @@ void AddCollectionRoutes(std::vector<RestRoute>& routes, const RestDependencies&
                     .response_schema = "CollectionList",
                     .query = {{"database", "string", "only those of this database"}},
                     .call = [&gateway](const RestCall& request) -> Result<HttpResponse> {
-                      const auto names = TRY(gateway.ListCollections(request.http.context,
-                                                                     request.Query("database")));
+                      const auto names = TRY(
+                          gateway.ListCollections(request.http.context, request.Query("database")));
                       return JsonResponse(NameList("collections", names));
                     }});
-  routes.push_back({.method = "POST",
-                    .path = "/v1/collections",
-                    .operation = "createCollection",
-                    .tag = "collections",
-                    .summary = "Make a collection",
-                    .request_schema = "Collection",
-                    .response_schema = "CollectionDescription",
-                    .response_status = 201,
-                    .query = {{"store", "string", "where it shall live; the default store if left out"}},
-                    .call = [&gateway](const RestCall& request) {
-                      return CreateCollection(gateway, request);
-                    }});
+  routes.push_back(
+      {.method = "POST",
+       .path = "/v1/collections",
+       .operation = "createCollection",
+       .tag = "collections",
+       .summary = "Make a collection",
+       .request_schema = "Collection",
+       .response_schema = "CollectionDescription",
+       .response_status = 201,
+       .query = {{"store", "string", "where it shall live; the default store if left out"}},
+       .call = [&gateway](const RestCall& request) { return CreateCollection(gateway, request); }});
   routes.push_back({.method = "GET",
                     .path = "/v1/collections/{collection}",
                     .operation = "describeCollection",
@@ -126,8 +123,8 @@ void AddCollectionRoutes(std::vector<RestRoute>& routes, const RestDependencies&
                     .summary = "Schema, store and size of a collection",
                     .response_schema = "CollectionDescription",
                     .call = [&gateway](const RestCall& request) -> Result<HttpResponse> {
-                      const Gateway::Described described = TRY(gateway.DescribeCollection(
-                          request.http.context, request.PathValue(0)));
+                      const Gateway::Described described = TRY(
+                          gateway.DescribeCollection(request.http.context, request.PathValue(0)));
                       return JsonResponse(EncodeDescription(described));
                     }});
   routes.push_back({.method = "DELETE",

@@ -2,12 +2,12 @@
 
 // Only for the .cc files of this folder: simdjson is heavy to compile.
 
-#include <simdjson.h>
-
 #include <charconv>
 #include <functional>
 #include <string>
 #include <string_view>
+
+#include <simdjson.h>
 
 #include "base/result.h"
 
@@ -43,8 +43,9 @@ Number ParseToken(std::string_view name, std::string_view token) {
   Number number{};
   const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), number);
   if (error != std::errc() || end != token.data() + token.size()) {
-    FailBody("\"" + std::string(name) + "\": " + std::string(token) +
-             (error == std::errc::result_out_of_range ? " is out of range" : " is not a number here"));
+    FailBody(
+        "\"" + std::string(name) + "\": " + std::string(token) +
+        (error == std::errc::result_out_of_range ? " is out of range" : " is not a number here"));
   }
   return number;
 }

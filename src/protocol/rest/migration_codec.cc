@@ -12,7 +12,7 @@ namespace {
 // The whole-number members of a policy, for reading and writing alike.
 struct PolicyNumber {
   std::string_view name;
-  uint32_t MigrationPolicy::*member;
+  uint32_t MigrationPolicy::* member;
   int64_t least;
   int64_t most;
 };

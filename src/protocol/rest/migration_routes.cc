@@ -52,16 +52,15 @@ Result<HttpResponse> Advance(MigrationService& migrations, const RestCall& reque
 }
 
 void AddCommands(std::vector<RestRoute>& routes, MigrationService& migrations) {
-  routes.push_back({.method = "POST",
-                    .path = "/v1/migrations/{id}/advance",
-                    .operation = "advanceMigration",
-                    .tag = "migrations",
-                    .summary = "Let a move go on to a state, or to its next gate",
-                    .request_schema = "AdvanceRequest",
-                    .response_schema = "Migration",
-                    .call = [&migrations](const RestCall& request) {
-                      return Advance(migrations, request);
-                    }});
+  routes.push_back(
+      {.method = "POST",
+       .path = "/v1/migrations/{id}/advance",
+       .operation = "advanceMigration",
+       .tag = "migrations",
+       .summary = "Let a move go on to a state, or to its next gate",
+       .request_schema = "AdvanceRequest",
+       .response_schema = "Migration",
+       .call = [&migrations](const RestCall& request) { return Advance(migrations, request); }});
   routes.push_back(CommandRoute(migrations, "rollback",
                                 "Make the old store the authority again; nothing is lost",
                                 MigrationCommand::kRollback));
@@ -77,27 +76,25 @@ void AddCommands(std::vector<RestRoute>& routes, MigrationService& migrations) {
 
 void AddMigrationRoutes(std::vector<RestRoute>& routes, const RestDependencies& dependencies) {
   MigrationService& migrations = dependencies.migrations;
-  routes.push_back({.method = "GET",
-                    .path = "/v1/migrations",
-                    .operation = "listMigrations",
-                    .tag = "migrations",
-                    .summary = "All moves, newest first",
-                    .response_schema = "MigrationList",
-                    .call = [&migrations](const RestCall& request) {
-                      return List(migrations, request);
-                    }});
-  routes.push_back({.method = "POST",
-                    .path = "/v1/migrations",
-                    .operation = "createMigration",
-                    .tag = "migrations",
-                    .summary = "Begin to move a collection to another store, or plan it (dry_run)",
-                    .request_schema = "MigrationRequest",
-                    .response_schema = "Migration",
-                    .response_status = 201,
-                    .query = {{"dry_run", "boolean", "only tell what would be done"}},
-                    .call = [&migrations](const RestCall& request) {
-                      return Create(migrations, request);
-                    }});
+  routes.push_back(
+      {.method = "GET",
+       .path = "/v1/migrations",
+       .operation = "listMigrations",
+       .tag = "migrations",
+       .summary = "All moves, newest first",
+       .response_schema = "MigrationList",
+       .call = [&migrations](const RestCall& request) { return List(migrations, request); }});
+  routes.push_back(
+      {.method = "POST",
+       .path = "/v1/migrations",
+       .operation = "createMigration",
+       .tag = "migrations",
+       .summary = "Begin to move a collection to another store, or plan it (dry_run)",
+       .request_schema = "MigrationRequest",
+       .response_schema = "Migration",
+       .response_status = 201,
+       .query = {{"dry_run", "boolean", "only tell what would be done"}},
+       .call = [&migrations](const RestCall& request) { return Create(migrations, request); }});
   routes.push_back({.method = "GET",
                     .path = "/v1/migrations/{id}",
                     .operation = "getMigration",

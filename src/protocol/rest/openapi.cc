@@ -1,6 +1,5 @@
-#include <fmt/format.h>
-
 #include <boost/json.hpp>
+#include <fmt/format.h>
 
 #include "protocol/rest/rest_api.h"
 
@@ -28,7 +27,8 @@ bj::object Content(const std::string& type, const std::string& schema) {
 
 bj::array Parameters(const RestRoute& route) {
   bj::array parameters;
-  for (size_t at = route.path.find('{'); at != std::string::npos; at = route.path.find('{', at + 1)) {
+  for (size_t at = route.path.find('{'); at != std::string::npos;
+       at = route.path.find('{', at + 1)) {
     const std::string name = route.path.substr(at + 1, route.path.find('}', at) - at - 1);
     parameters.push_back({{"name", name},
                           {"in", "path"},
@@ -45,9 +45,8 @@ bj::array Parameters(const RestRoute& route) {
 }
 
 bj::object Operation(const RestRoute& route) {
-  bj::object operation{{"operationId", route.operation},
-                       {"summary", route.summary},
-                       {"tags", bj::array{route.tag}}};
+  bj::object operation{
+      {"operationId", route.operation}, {"summary", route.summary}, {"tags", bj::array{route.tag}}};
   bj::array parameters = Parameters(route);
   if (!parameters.empty()) {
     operation["parameters"] = std::move(parameters);
@@ -89,10 +88,11 @@ std::string OpenApi(const std::vector<RestRoute>& routes, const std::string& ver
       static_cast<size_t>(roost_openapi_components_end - roost_openapi_components));
   const bj::object document{
       {"openapi", "3.1.0"},
-      {"info", {{"title", "Roost"},
-                {"version", version},
-                {"summary", "One front door to vector stores"},
-                {"license", {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
+      {"info",
+       {{"title", "Roost"},
+        {"version", version},
+        {"summary", "One front door to vector stores"},
+        {"license", {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
       {"paths", std::move(paths)},
       {"components", {{"schemas", bj::parse({components.data(), components.size()})}}}};
   return bj::serialize(document);

@@ -7,11 +7,12 @@
 
 namespace roost::rest {
 
-// Records as JSON. A record is one flat object: the key under the collection's key field, the tenant
-// under its tenant field, every declared and dynamic field and every vector under its own name.
-// Scalars are JSON's own; timestamps are microseconds or RFC 3339 text on the way in and microseconds
-// on the way out; int64 are JSON integers. Dense vectors are arrays of numbers, or (in) base64 text of
-// their little-endian elements; binary vectors are base64 text of their bits; sparse vectors are
+// Records as JSON. A record is one flat object: the key under the collection's key field, the
+// tenant under its tenant field, every declared and dynamic field and every vector under its own
+// name. Scalars are JSON's own; timestamps are microseconds or RFC 3339 text on the way in and
+// microseconds on the way out; int64 are JSON integers. Dense vectors are arrays of numbers, or
+// (in) base64 text of their little-endian elements; binary vectors are base64 text of their bits;
+// sparse vectors are
 // {"indices": […], "values": […]}.
 //
 // All bodies must have 64 spare bytes of capacity (HttpRequest::body has). Errors:

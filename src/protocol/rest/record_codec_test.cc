@@ -1,10 +1,10 @@
 #include "protocol/rest/record_codec.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <bit>
 #include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "base/random.h"
 #include "store/half.h"
@@ -99,7 +99,8 @@ TEST(RecordCodec, TakesVectorsAsBase64) {
 }
 
 TEST(RecordCodec, SaysWhatIsWrongAndWhere) {
-  EXPECT_THAT(Refusal(R"([{"id":1},{"title":"x"}])"), HasSubstr("record 1: the key \"id\" is missing"));
+  EXPECT_THAT(Refusal(R"([{"id":1},{"title":"x"}])"),
+              HasSubstr("record 1: the key \"id\" is missing"));
   EXPECT_THAT(Refusal(R"([{"id":"1"}])"), HasSubstr("INT64"));
   EXPECT_THAT(Refusal(R"([{"id":1,"price":"dear"}])"), HasSubstr("\"price\" must be a number"));
   EXPECT_THAT(Refusal(R"([{"id":1,"sold":1.5}])"), HasSubstr("1.5"));
@@ -176,7 +177,9 @@ TEST(HybridCodec, LegsInheritFilterAndFields) {
 }
 
 TEST(DeleteCodec, WantsKeysOrAFilterNotBothNotNone) {
-  const auto code = [](std::string body) { return DecodeDelete(Padded(std::move(body)), Books()).code(); };
+  const auto code = [](std::string body) {
+    return DecodeDelete(Padded(std::move(body)), Books()).code();
+  };
   EXPECT_EQ(code(R"({"ids":[1,2]})"), Code::kOk);
   EXPECT_EQ(code(R"({"filter":"price > 1"})"), Code::kOk);
   EXPECT_EQ(code(R"({"filter":""})"), Code::kInvalidArgument);

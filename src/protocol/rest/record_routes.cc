@@ -42,15 +42,16 @@ std::string EncodeRecords(const std::vector<Record>& records, const CollectionSc
 std::string EncodeDelete(const DeleteResult& result) {
   WriteResult rows{.written = 0, .errors = result.errors};
   const std::string errors = EncodeWriteResult(rows);
-  return fmt::format(R"({{"deleted":{},{})", result.deleted, errors.substr(errors.find("\"errors")));
+  return fmt::format(R"({{"deleted":{},{})", result.deleted,
+                     errors.substr(errors.find("\"errors")));
 }
 
 Result<std::string> Delete(Gateway& gateway, const RestCall& request,
                            const CollectionSchema& schema) {
   DeleteBody body = TRY(DecodeDelete(request.http.body, schema));
   if (body.filter != nullptr) {
-    const DeleteResult result = TRY(gateway.DeleteByFilter(request.http.context, schema.name,
-                                                           body.filter, body.tenant));
+    const DeleteResult result =
+        TRY(gateway.DeleteByFilter(request.http.context, schema.name, body.filter, body.tenant));
     return EncodeDelete(result);
   }
   const DeleteRequest keys{
@@ -106,16 +107,15 @@ void AddRecordRoutes(std::vector<RestRoute>& routes, const RestDependencies& dep
         const WriteResult result = TRY(gateway.Upsert(request.http.context, write));
         return EncodeWriteResult(result);
       }));
-  routes.push_back(RecordRoute(
-      gateway, "delete", "Delete records by key or by filter", "DeleteRequest", "DeleteResult",
-      [&gateway](const RestCall& request, const CollectionSchema& schema) {
-        return Delete(gateway, request, schema);
-      }));
-  routes.push_back(RecordRoute(
-      gateway, "get", "Read records by key", "GetRequest", "GetResult",
-      [&gateway](const RestCall& request, const CollectionSchema& schema) {
-        return Get(gateway, request, schema);
-      }));
+  routes.push_back(RecordRoute(gateway, "delete", "Delete records by key or by filter",
+                               "DeleteRequest", "DeleteResult",
+                               [&gateway](const RestCall& request, const CollectionSchema& schema) {
+                                 return Delete(gateway, request, schema);
+                               }));
+  routes.push_back(RecordRoute(gateway, "get", "Read records by key", "GetRequest", "GetResult",
+                               [&gateway](const RestCall& request, const CollectionSchema& schema) {
+                                 return Get(gateway, request, schema);
+                               }));
   routes.push_back(RecordRoute(
       gateway, "query", "Read records that match a filter, ordered by key", "QueryRequest",
       "QueryResult",
@@ -131,11 +131,11 @@ void AddRecordRoutes(std::vector<RestRoute>& routes, const RestDependencies& dep
         const uint64_t result = TRY(gateway.Count(request.http.context, count));
         return fmt::format(R"({{"count":{}}})", result);
       }));
-  routes.push_back(RecordRoute(
-      gateway, "scan", "Read all records page by page, ordered by key", "ScanRequest",
-      "ScanResult", [&gateway](const RestCall& request, const CollectionSchema& schema) {
-        return Scan(gateway, request, schema);
-      }));
+  routes.push_back(RecordRoute(gateway, "scan", "Read all records page by page, ordered by key",
+                               "ScanRequest", "ScanResult",
+                               [&gateway](const RestCall& request, const CollectionSchema& schema) {
+                                 return Scan(gateway, request, schema);
+                               }));
   routes.push_back(RecordRoute(
       gateway, "search", "Find the nearest records to vectors, or the best for words",
       "SearchRequest", "SearchResult",

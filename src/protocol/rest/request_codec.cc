@@ -1,6 +1,6 @@
-#include <fmt/format.h>
-
 #include <limits>
+
+#include <fmt/format.h>
 
 #include "protocol/rest/json_body.h"
 #include "protocol/rest/record_codec.h"
@@ -50,8 +50,8 @@ struct CommonMembers {
     } else if (name == "consistency") {
       const std::string_view text = ReadString(name, value);
       if (text != "strong" && text != "eventual") {
-        FailBody(fmt::format("\"consistency\" is \"{}\"; it must be \"strong\" or \"eventual\"",
-                             text));
+        FailBody(
+            fmt::format("\"consistency\" is \"{}\"; it must be \"strong\" or \"eventual\"", text));
       }
       consistency = text == "strong" ? Consistency::kStrong : Consistency::kEventual;
     } else if (name == "offset") {

@@ -25,7 +25,7 @@ struct RestDependencies {
 
 /// Largest values of what a request may ask for at once.
 struct RestLimits {
-  size_t import_batch_rows = 1'000;   ///< lines written at a time by …/import
+  size_t import_batch_rows = 1'000;  ///< lines written at a time by …/import
   size_t import_line_bytes = 4 << 20;
   uint32_t export_page_rows = 1'000;
 };

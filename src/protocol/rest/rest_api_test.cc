@@ -1,12 +1,11 @@
 #include "protocol/rest/rest_api.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <unistd.h>
+#include <filesystem>
 
 #include <boost/json.hpp>
-#include <filesystem>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "store/fake_store.h"
 
@@ -76,13 +75,12 @@ class RestApiTest : public testing::Test {
     EXPECT_TRUE(routed_->LoadRoutes().ok());
     gateway_ = std::make_unique<Gateway>(GatewayOptions{}, *routed_, *control_, clock_, *metrics_);
     stores_ = {{"main", main_.get()}, {"other", other_.get()}};
-    dependencies_ = std::make_unique<RestDependencies>(
-        RestDependencies{.gateway = *gateway_,
-                         .migrations = moves_,
-                         .stores = stores_,
-                         .health = health_,
-                         .metrics = *metrics_,
-                         .version = "1.2.3"});
+    dependencies_ = std::make_unique<RestDependencies>(RestDependencies{.gateway = *gateway_,
+                                                                        .migrations = moves_,
+                                                                        .stores = stores_,
+                                                                        .health = health_,
+                                                                        .metrics = *metrics_,
+                                                                        .version = "1.2.3"});
     table_ = std::make_unique<RouteTable>(MakeRoutes(*dependencies_, {}));
   }
   ~RestApiTest() override { std::filesystem::remove_all(folder_); }
@@ -106,10 +104,11 @@ class RestApiTest : public testing::Test {
   }
 
   void MakeBooks() {
-    Json("POST", "/v1/collections",
-         R"({"name":"books","fields":[{"name":"title","type":"TEXT"},{"name":"year","type":"INT64"}],
+    Json(
+        "POST", "/v1/collections",
+        R"({"name":"books","fields":[{"name":"title","type":"TEXT"},{"name":"year","type":"INT64"}],
              "vectors":[{"name":"v","dimension":2,"metric":"L2"}]})",
-         201);
+        201);
     Json("POST", "/v1/collections/books/upsert",
          R"({"records":[{"id":"a","title":"red fox","year":2001,"v":[0,0]},
                         {"id":"b","title":"blue whale","year":2002,"v":[3,4]},
@@ -135,21 +134,25 @@ class RestApiTest : public testing::Test {
 
 TEST_F(RestApiTest, RecordsGoInAndComeOut) {
   MakeBooks();
-  const bj::value got = Json("POST", "/v1/collections/books/get", R"({"ids":["b","x"],"vectors":true})");
+  const bj::value got =
+      Json("POST", "/v1/collections/books/get", R"({"ids":["b","x"],"vectors":true})");
   EXPECT_EQ(bj::serialize(got.at("records")),
             R"([{"id":"b","title":"blue whale","year":2002,"v":[3,4]},null])");
-  EXPECT_EQ(Json("POST", "/v1/collections/books/count", R"({"filter":"year > 2001"})").at("count"), 2);
+  EXPECT_EQ(Json("POST", "/v1/collections/books/count", R"({"filter":"year > 2001"})").at("count"),
+            2);
   const bj::value page = Json("POST", "/v1/collections/books/scan", R"({"after":"a","limit":1})");
   EXPECT_EQ(page.at("records").at(0).at("id"), "b");
   EXPECT_EQ(page.at("done"), false);
-  EXPECT_EQ(Json("POST", "/v1/collections/books/delete", R"({"filter":"year >= 2002"})").at("deleted"), 2);
+  EXPECT_EQ(
+      Json("POST", "/v1/collections/books/delete", R"({"filter":"year >= 2002"})").at("deleted"),
+      2);
   EXPECT_EQ(Json("POST", "/v1/collections/books/count", "{}").at("count"), 1);
 }
 
 TEST_F(RestApiTest, InsertNamesTheRowsThatExist) {
   MakeBooks();
-  const bj::value result = Json("POST", "/v1/collections/books/insert",
-                                R"({"records":[{"id":"a"},{"id":"new"}]})");
+  const bj::value result =
+      Json("POST", "/v1/collections/books/insert", R"({"records":[{"id":"a"},{"id":"new"}]})");
   EXPECT_EQ(result.at("written"), 1);
   EXPECT_EQ(result.at("errors").at(0).at("row"), 0);
   EXPECT_EQ(result.at("errors").at(0).at("code"), "ALREADY_EXISTS");
@@ -158,7 +161,9 @@ TEST_F(RestApiTest, InsertNamesTheRowsThatExist) {
 TEST_F(RestApiTest, SearchGivesDistanceScoreAndRecord) {
   MakeBooks();
   const bj::value hits = Json("POST", "/v1/collections/books/search",
-                              R"({"vector":[0,0],"top_k":2,"fields":["year"]})").at("hits").at(0);
+                              R"({"vector":[0,0],"top_k":2,"fields":["year"]})")
+                             .at("hits")
+                             .at(0);
   EXPECT_EQ(bj::serialize(hits.at(1)),
             R"({"id":"b","distance":5,"score":-5,"record":{"id":"b","year":2002}})");
   const bj::value words = Json("POST", "/v1/collections/books/search", R"({"text":"red"})");
@@ -180,20 +185,23 @@ TEST_F(RestApiTest, BadInputIsRefusedWithTheReasonAndChangesNothing) {
   EXPECT_THAT(detail("/v1/collections/books/upsert", R"({"records":[{"id":"x","colour":1}]})"),
               HasSubstr("colour"));
   EXPECT_THAT(detail("/v1/collections/books/query", R"({"filter":"year > "})"), HasSubstr("1:"));
-  EXPECT_THAT(detail("/v1/collections/books/query", R"({"filter":"year > 'x'"})"), HasSubstr("year"));
+  EXPECT_THAT(detail("/v1/collections/books/query", R"({"filter":"year > 'x'"})"),
+              HasSubstr("year"));
   EXPECT_THAT(detail("/v1/collections/none/query", "{}", 404), HasSubstr("none"));
-  EXPECT_THAT(detail("/v1/collections/books/search", R"({"vector":[1,2,3]})"), HasSubstr("dimension"));
+  EXPECT_THAT(detail("/v1/collections/books/search", R"({"vector":[1,2,3]})"),
+              HasSubstr("dimension"));
   EXPECT_EQ(Json("POST", "/v1/collections/books/count", "{}").at("count"), 3);
 }
 
 TEST_F(RestApiTest, CollectionsLiveInDatabasesAndStores) {
   Json("POST", "/v1/databases", R"({"name":"shop"})", 201);
-  Json("POST", "/v1/collections?store=other", R"({"name":"shop.items","vectors":[{"name":"v","dimension":2}]})",
-       201);
+  Json("POST", "/v1/collections?store=other",
+       R"({"name":"shop.items","vectors":[{"name":"v","dimension":2}]})", 201);
   EXPECT_EQ(Json("GET", "/v1/collections/shop.items").at("store"), "other");
   EXPECT_EQ(bj::serialize(Json("GET", "/v1/collections?database=shop")),
             R"({"collections":["shop.items"]})");
-  EXPECT_EQ(bj::serialize(Json("GET", "/v1/collections?database=default")), R"({"collections":[]})");
+  EXPECT_EQ(bj::serialize(Json("GET", "/v1/collections?database=default")),
+            R"({"collections":[]})");
   Json("DELETE", "/v1/databases/shop", "", 400);
   Json("POST", "/v1/collections", R"({"name":"nowhere.items"})", 404);
   Json("DELETE", "/v1/collections/shop.items");
@@ -202,13 +210,13 @@ TEST_F(RestApiTest, CollectionsLiveInDatabasesAndStores) {
 }
 
 TEST_F(RestApiTest, MovesAreCreatedPlannedAndCommanded) {
-  const bj::value plan = Json("POST", "/v1/migrations?dry_run=true",
-                              R"({"collection":"books","target":"other"})");
+  const bj::value plan =
+      Json("POST", "/v1/migrations?dry_run=true", R"({"collection":"books","target":"other"})");
   EXPECT_EQ(plan.at("steps").at(0), "copy");
-  const bj::value created =
-      Json("POST", "/v1/migrations",
-           R"({"collection":"books","target":"other","policy":{"chunk_rows":50,"ramp_percents":[5,100]}})",
-           201);
+  const bj::value created = Json(
+      "POST", "/v1/migrations",
+      R"({"collection":"books","target":"other","policy":{"chunk_rows":50,"ramp_percents":[5,100]}})",
+      201);
   EXPECT_EQ(created.at("policy").at("chunk_rows"), 50);
   EXPECT_EQ(created.at("state"), "PLANNED");
   Json("POST", "/v1/migrations/m1/advance", R"({"to":"SHADOW"})");
@@ -217,9 +225,11 @@ TEST_F(RestApiTest, MovesAreCreatedPlannedAndCommanded) {
   EXPECT_EQ(moves_.command, MigrationCommand::kRollback);
   Json("GET", "/v1/migrations/m2", "", 404);
   Json("POST", "/v1/migrations", R"({"collection":"books"})", 400);
-  Json("POST", "/v1/migrations", R"({"collection":"b","target":"o","policy":{"chunk_row":5}})", 400);
+  Json("POST", "/v1/migrations", R"({"collection":"b","target":"o","policy":{"chunk_row":5}})",
+       400);
   Json("POST", "/v1/migrations/m1/advance", R"({"to":"HEAVEN"})", 400);
-  EXPECT_EQ(Json("GET", "/v1/migrations/m1/dead-letters").at("dead_letters").at(0).at("key"), "a\"b");
+  EXPECT_EQ(Json("GET", "/v1/migrations/m1/dead-letters").at("dead_letters").at(0).at("key"),
+            "a\"b");
 }
 
 TEST_F(RestApiTest, SystemRoutesAnswer) {

@@ -1,9 +1,9 @@
 #include "protocol/rest/route_table.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <set>
+
+#include <fmt/format.h>
 
 namespace roost::rest {
 

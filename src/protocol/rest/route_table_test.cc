@@ -15,12 +15,11 @@ std::vector<RestRoute> Echo() {
                       return JsonResponse(call.PathValue(0) + "|" +
                                           call.Query("q").value_or("none"));
                     }});
-  routes.push_back({.method = "DELETE",
-                    .path = "/v1/things/{thing}",
-                    .operation = "dropThing",
-                    .call = [](const RestCall&) -> Result<HttpResponse> {
-                      return NotFound("no such thing");
-                    }});
+  routes.push_back(
+      {.method = "DELETE",
+       .path = "/v1/things/{thing}",
+       .operation = "dropThing",
+       .call = [](const RestCall&) -> Result<HttpResponse> { return NotFound("no such thing"); }});
   return routes;
 }
 

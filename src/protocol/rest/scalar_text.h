@@ -8,8 +8,8 @@
 
 namespace roost::rest {
 
-/// A value of a declared field from JSON. Throws BodyError; ranges and lengths are checked later, by
-/// ValidateRecords.
+/// A value of a declared field from JSON. Throws BodyError; ranges and lengths are checked later,
+/// by ValidateRecords.
 Value ReadScalar(std::string_view name, sj::value value, const FieldSchema& field);
 /// A value for `{name}` in a filter: scalars and arrays of scalars. Throws BodyError.
 Value ReadParameter(std::string_view name, sj::value value);

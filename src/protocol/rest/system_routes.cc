@@ -22,7 +22,8 @@ std::string NameArray(const Set& values, Name name) {
   return out + "]";
 }
 
-std::string EncodeStore(const std::string& name, VectorStore& store, const RequestContext& context) {
+std::string EncodeStore(const std::string& name, VectorStore& store,
+                        const RequestContext& context) {
   const Capabilities& able = store.capabilities();
   const Status health = store.CheckHealth(context.WithTimeout(std::chrono::seconds(2)));
   std::string out = R"({"name":)";
@@ -59,16 +60,17 @@ void AddSystemRoutes(std::vector<RestRoute>& routes, const RestDependencies& dep
                       return HealthResponse(health.Live());
                     },
                     .inline_ok = true});
-  routes.push_back({.method = "GET",
-                    .path = "/readyz",
-                    .operation = "getReadiness",
-                    .tag = "system",
-                    .summary = "Whether requests should be sent here; 503 while starting or draining",
-                    .response_schema = "Health",
-                    .call = [&health](const RestCall&) -> Result<HttpResponse> {
-                      return HealthResponse(health.Ready());
-                    },
-                    .inline_ok = true});
+  routes.push_back(
+      {.method = "GET",
+       .path = "/readyz",
+       .operation = "getReadiness",
+       .tag = "system",
+       .summary = "Whether requests should be sent here; 503 while starting or draining",
+       .response_schema = "Health",
+       .call = [&health](const RestCall&) -> Result<HttpResponse> {
+         return HealthResponse(health.Ready());
+       },
+       .inline_ok = true});
   routes.push_back({.method = "GET",
                     .path = "/metrics",
                     .operation = "getMetrics",

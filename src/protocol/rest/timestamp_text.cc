@@ -64,9 +64,9 @@ bool TakeZone(std::string_view& text, int& minutes_east) {
 }  // namespace
 
 Result<int64_t> ParseRfc3339(std::string_view text) {
-  const Error malformed = InvalidArgument(
-      "\"" + std::string(text.substr(0, 64)) +
-      "\" is no time; write it as 2024-05-01T12:00:00Z, with a zone, or as microseconds since 1970");
+  const Error malformed = InvalidArgument("\"" + std::string(text.substr(0, 64)) +
+                                          "\" is no time; write it as 2024-05-01T12:00:00Z, with a "
+                                          "zone, or as microseconds since 1970");
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, zone = 0;
   int64_t micros = 0;
   if (!TakeNumber(text, 4, year) || !TakeOneOf(text, "-") || !TakeNumber(text, 2, month) ||

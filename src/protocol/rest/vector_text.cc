@@ -1,12 +1,12 @@
 #include "protocol/rest/vector_text.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "base/json.h"
 #include "store/half.h"
@@ -43,8 +43,8 @@ float ReadFloat(std::string_view name, sj::value value) {
   const bool digits = !token.empty() && token.back() >= '0' && token.back() <= '9';
   if (error != std::errc() || end != token.data() + token.size() || !digits ||
       !std::isfinite(number)) {
-    FailBody(fmt::format("vector \"{}\": {} is not a finite 32-bit number", name,
-                         token.substr(0, 40)));
+    FailBody(
+        fmt::format("vector \"{}\": {} is not a finite 32-bit number", name, token.substr(0, 40)));
   }
   return number;
 }
@@ -102,7 +102,8 @@ Vector ReadSparse(std::string_view name, sj::value value) {
   for (size_t i = 0; i < order.size(); ++i) {
     order[i] = i;
   }
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return indices[a] < indices[b]; });
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) { return indices[a] < indices[b]; });
   Vector vector{.type = DataType::kSparseVector, .bytes = {}};
   for (const size_t i : order) {
     AppendElement(vector.bytes, indices[i]);
@@ -142,9 +143,10 @@ Vector ReadVector(std::string_view name, sj::value value, const VectorFieldSchem
   if (field.type == DataType::kBinaryVector || field.type == DataType::kSparseVector ||
       type != sj::json_type::array) {
     FailBody(fmt::format("vector \"{}\" must be {}", name,
-                         field.type == DataType::kBinaryVector   ? "base64 text of its bits"
-                         : field.type == DataType::kSparseVector ? R"({"indices": […], "values": […]})"
-                                                                 : "an array of numbers"));
+                         field.type == DataType::kBinaryVector ? "base64 text of its bits"
+                         : field.type == DataType::kSparseVector
+                             ? R"({"indices": […], "values": […]})"
+                             : "an array of numbers"));
   }
   return ReadDense(name, value, field);
 }
