@@ -92,6 +92,10 @@ void AddServerKeys(std::vector<ConfigKey>& keys) {
   keys.push_back(Number("server.max_buffered_body_bytes", 1'024, kTerabyte,
                         "of all requests in flight",
                         [](ServerConfig& c) -> auto& { return c.server.max_buffered_body_bytes; }));
+  keys.push_back(Number("server.max_buffered_reply_bytes", 1'024, kTerabyte,
+                        "of all replies that clients have not taken", [](ServerConfig& c) -> auto& {
+                          return c.server.max_buffered_reply_bytes;
+                        }));
   keys.push_back(Number("server.max_concurrent_requests", 1, 65'536, "requests worked on at once",
                         [](ServerConfig& c) -> auto& { return c.max_concurrent_requests; }));
   keys.push_back(Number("server.max_queued_requests", 1, kMillion,

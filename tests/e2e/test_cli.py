@@ -1,5 +1,6 @@
 """The command line as people and scripts use it: every command against a running server."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -271,8 +272,10 @@ class Transfer(Cli):
         stop.set()
         feeder.join()
         out, errors = process.stdout.read(), process.stderr.read()
-        for pipe in (process.stdout, process.stderr):
-            pipe.close()
+        process.stdout.close()
+        process.stderr.close()
+        with contextlib.suppress(OSError):  # What it did not read any more.
+            process.stdin.close()
         self.assertEqual(process.returncode, INTERRUPTED, errors)
         self.assertGreater(json.loads(out)["written"], 0)
         self.assertIn("interrupted", errors)
@@ -343,7 +346,8 @@ class Moves(Cli):
                               status=REFUSED)
         self.assertIn("nostore", plan["refusals"][0])
         away = self.run_cli("move", "create", "-c", "books", "--target", "pg", "--dry-run",
-                            status=BUSY)
+                            status=REFUSED)
+        self.assertIn("refused: store \"pg\"", away.stdout)
         self.assertNotIn("secret", away.stderr + away.stdout)
         self.assertEqual(self.read_json("move", "list"), {"migrations": []})
 
