@@ -289,6 +289,11 @@ class FakeFileSystemImpl final : public FakeFileSystem {
     disk_->faults = faults;
   }
 
+  void PowerOff() override {
+    std::lock_guard lock(disk_->mutex);
+    disk_->powered = false;
+  }
+
   void Crash(Random& random) override {
     std::lock_guard lock(disk_->mutex);
     disk_->tree.Crash(random);

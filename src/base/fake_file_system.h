@@ -39,6 +39,9 @@ class FakeFileSystem : public FileSystem {
   /// Replaces what was set before. Each nth operation fails once; room left stays limited. Crash()
   /// sets everything back to no faults.
   virtual void SetFaults(Faults faults) = 0;
+  /// The power is gone between two operations: every later one fails with kUnavailable, and changes
+  /// nothing, until Crash(). So that the end of whatever uses the disk leaves no traces on it.
+  virtual void PowerOff() = 0;
   /// The power cut, and the start after it. Open files become useless (every call fails with
   /// kUnavailable), locks are freed.
   virtual void Crash(Random& random) = 0;

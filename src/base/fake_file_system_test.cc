@@ -440,6 +440,20 @@ TEST_F(FakeFileSystemTest, ManyThreadsMayUseItAtOnce) {
 
 /// A log of checked records as an engine would write it: what its Sync() acknowledged must be
 /// there after any crash, and what is there must be a prefix of what was written.
+TEST_F(FakeFileSystemTest, NothingChangesBetweenPowerOffAndTheNextStart) {
+  ASSERT_TRUE(files_->WriteAtomically("data/f", "old").ok());
+  auto file = *files_->Open("data/f", OpenMode::kReadWrite);
+  files_->PowerOff();
+  EXPECT_EQ(file->Append(Bytes("x")).code(), Code::kUnavailable);
+  EXPECT_EQ(file->Truncate(0).code(), Code::kUnavailable);
+  EXPECT_FALSE(files_->WriteAtomically("data/f", "new").ok());
+  EXPECT_FALSE(files_->WriteAtomically("data/g", "new").ok());
+  EXPECT_FALSE(files_->Remove("data/f").ok());
+  Crash(1);
+  EXPECT_EQ(Look("data/f"), "old");
+  EXPECT_EQ(files_->List("data")->size(), 1u);
+}
+
 TEST_F(FakeFileSystemTest, CheckedLogKeepsItsPromiseAtEveryPowerCut) {
   const auto record = [](uint32_t number) {
     std::string body;

@@ -144,7 +144,7 @@ std::unique_ptr<EmbeddedStore> TestDisk::MustOpen(const EmbeddedOptions& options
 }
 
 void TestDisk::PowerCut(std::unique_ptr<EmbeddedStore>& store, Random& random) {
-  files_->SetFaults({.power_off_after = 0});  // Closing must not write any more.
+  files_->PowerOff();  // Closing must not write any more.
   store.reset();
   files_->Crash(random);
 }

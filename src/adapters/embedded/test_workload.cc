@@ -113,6 +113,10 @@ std::vector<Step> ScriptedWorkload() {
       FilesStep("compact", [](EmbeddedStore& store) { return store.Compact({}, kThings); }));
   steps.push_back(PutStep(kThings, 30, 36, 8));
   steps.push_back(EraseStep(kThings, {5, 6, 35}));
+  // Full: flushed, with the deletes of the older segment.
+  steps.push_back(PutStep(kThings, 40, 50, 9));
+  steps.push_back(IdleStep());
+  steps.push_back(PutStep(kThings, 45, 48, 10));
   steps.push_back(EraseStep(kOther, {2}));
   return steps;
 }
