@@ -101,7 +101,8 @@ class Roost:
 
 
 class Postgres:
-    """A real PostgreSQL with pgvector (tests/peers/start_pgvector.py)."""
+    """A real PostgreSQL with pgvector (tests/peers/start_pgvector.py), its memory set as its users are
+    told to: what is searched fits in."""
 
     def __init__(self, folder, port=None, durable=False):
         self.folder = pathlib.Path(folder)
@@ -112,7 +113,7 @@ class Postgres:
 
     def start(self, timeout=90):
         command = [sys.executable, str(ROOT / "tests/peers/start_pgvector.py"), str(self.folder),
-                   "--port", str(self.port)]
+                   "--port", str(self.port), "--set", "shared_buffers=512MB"]
         if self.durable:
             command += ["--set", "fsync=on", "--set", "full_page_writes=on"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True,

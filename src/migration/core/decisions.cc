@@ -1,10 +1,15 @@
 #include "migration/core/decisions.h"
 
+#include <string_view>
+
 namespace roost {
 namespace {
 
 using State = MigrationState;
 using Work = Decision::Work;
+
+constexpr std::string_view kTargetNotReady =
+    "the target is not ready: it is away, or its index is being built";
 
 /// One decision in the making.
 struct Case {
@@ -59,7 +64,7 @@ std::string ReadGate(const Case& c) {
     return "the records are not verified";
   }
   if (!facts.target_ready) {
-    return "the target is not ready";
+    return std::string(kTargetNotReady);
   }
   if (!facts.shadow_gate_open) {
     return "what was measured speaks against the target";
@@ -214,6 +219,10 @@ Decision DecideVerify(const Case& c) {
   if (c.progress.goal <= State::kVerify) {
     return Stay(c, Work::kApply, "all records are verified; advance starts shadow reads");
   }
+  if (!c.facts.target_ready) {
+    // Searches without an index would slow the building of that index.
+    return Stay(c, Work::kApply, std::string(kTargetNotReady));
+  }
   return GoTo(c, State::kShadow);
 }
 
@@ -300,7 +309,7 @@ Decision DecideFence(const Case& c) {
   return Stay(c, Work::kApply,
               facts.target_ready
                   ? Count(facts.dirty, " dirty keys and ") + Count(facts.inflight, " writes drain")
-                  : "the target is not ready");
+                  : std::string(kTargetNotReady));
 }
 
 Decision DecideReversed(const Case& c) {

@@ -192,6 +192,16 @@ TEST(Decide, OnlyACompletePassWithoutAFindVerifies) {
   EXPECT_EQ(verified.next.epoch, 40u);
 }
 
+TEST(Decide, ShadowReadsWaitForTheTargetsIndex) {
+  MigrationFacts facts = Healthy();
+  MigrationProgress progress = At(State::kVerify);
+  progress.verified = true;
+  facts.target_ready = false;
+  EXPECT_FALSE(DecideNow(progress, facts).change);
+  facts.target_ready = true;
+  EXPECT_EQ(DecideNow(progress, facts).next.state, State::kShadow);
+}
+
 TEST(Decide, AFindAfterVerificationTakesReadsOffTheTarget) {
   MigrationFacts facts = Healthy();
   facts.divergent = 1;
