@@ -333,6 +333,13 @@ def find_programs(arguments):
     return programs
 
 
+def without_nan(value):
+    """JSON has no NaN: null stands for a latency that wrk did not tell."""
+    if isinstance(value, dict):
+        return {name: without_nan(part) for name, part in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
 def main():
     arguments = parse_arguments()
     server, engine, roost = find_programs(arguments)
@@ -360,7 +367,7 @@ def main():
             print(f"goal missed: {name} is {numbers[name]}, at most {goal['max']} wanted")
     print("pass" if result["pass"] else "FAIL")
     if arguments.json:
-        pathlib.Path(arguments.json).write_text(json.dumps(result, indent=2) + "\n")
+        pathlib.Path(arguments.json).write_text(json.dumps(without_nan(result), indent=2) + "\n")
     if arguments.markdown:
         pathlib.Path(arguments.markdown).write_text(markdown(result))
     sys.exit(0 if result["pass"] else 1)
