@@ -25,13 +25,15 @@ void Http1::AppendReplyHead(const HttpResponse& response, Http1Head::Body body, 
   // With a part of the request unread there is no way to find the next one.
   keep_alive_ = keep_alive_ && body_done_ && body != Http1Head::Body::kUntilClose &&
                 !shared_.draining && !(input_ended_ && pending_.empty());
-  AppendHead(connection_.tail(), {.response = response,
-                                  .request_id = current().context.request_id,
-                                  .date = loop_.HttpDate(),
-                                  .body = body,
-                                  .length = length,
-                                  .keep_alive = keep_alive_,
-                                  .http10 = parser_.http10()});
+  connection_.SendInPlace([&](std::string& out) {
+    AppendHead(out, {.response = response,
+                     .request_id = current().context.request_id,
+                     .date = loop_.HttpDate(),
+                     .body = body,
+                     .length = length,
+                     .keep_alive = keep_alive_,
+                     .http10 = parser_.http10()});
+  });
 }
 
 void Http1::SendWhole(HttpResponse response) {
@@ -62,7 +64,7 @@ void Http1::SendPiece(std::string piece) {
   }
   stream_unsent_ += piece.size();
   if (stream_body_ == Http1Head::Body::kChunked) {
-    AppendChunkSize(connection_.tail(), piece.size());
+    connection_.SendInPlace([&](std::string& out) { AppendChunkSize(out, piece.size()); });
     connection_.SendOwned(std::move(piece));
     connection_.Send("\r\n");
   } else {

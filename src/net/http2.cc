@@ -297,8 +297,7 @@ void Http2::Input(std::string_view bytes) {
 void Http2::InputEnd() { connection_.Close(); }
 
 void Http2::Fill() {
-  std::string& out = connection_.tail();
-  while (out.size() < kGatherBytes) {
+  while (connection_.tail_bytes() < kGatherBytes) {
     const uint8_t* data = nullptr;
     const ssize_t size = nghttp2_session_mem_send(session_, &data);
     if (size < 0) {

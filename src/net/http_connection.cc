@@ -207,10 +207,7 @@ size_t HttpConnection::cipher_unsent() const {
 }
 
 void HttpConnection::Send(std::string_view bytes) {
-  tail().append(bytes);
-  if (!queue_.empty()) {
-    queued_bytes_ += bytes.size();
-  }
+  SendInPlace([bytes](std::string& out) { out.append(bytes); });
 }
 
 void HttpConnection::SendOwned(std::string bytes) {

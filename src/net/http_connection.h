@@ -58,8 +58,17 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   /// Output. Small texts are appended to one buffer; a large one is kept as it is.
   void Send(std::string_view bytes);
   void SendOwned(std::string bytes);
-  /// The buffer that Send() appends to, for replies that are written in place.
-  std::string& tail() { return queue_.empty() ? out_ : queue_.back(); }
+  /// As Send(), for what is best written in place: `append` adds to the string it is given.
+  template <typename Append>
+  void SendInPlace(const Append& append) {
+    const size_t before = tail().size();
+    append(tail());
+    if (!queue_.empty()) {
+      queued_bytes_ += tail().size() - before;
+    }
+  }
+  /// Bytes in the buffer that Send() appends to.
+  size_t tail_bytes() const { return queue_.empty() ? out_.size() : queue_.back().size(); }
   /// Bytes not yet taken by the kernel.
   size_t unsent() const { return out_.size() - out_sent_ + queued_bytes_ + cipher_unsent(); }
   /// Sends what is there. Not from inside a protocol.
@@ -102,6 +111,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void WaitWritable();
   void AllSent();
   void CountHeld();
+  std::string& tail() { return queue_.empty() ? out_ : queue_.back(); }
   size_t cipher_unsent() const;
 
   HttpLoop& loop_;

@@ -63,6 +63,7 @@ TEST(HttpStream, PiecesArriveBeforeTheEnd) {
 
 TEST(HttpStream, SlowReaderHoldsTheHandlerAndNotTheMemory) {
   TestServer server;
+  server.AddEcho();
   std::atomic<size_t> written{0};
   constexpr size_t kPieces = 500;
   server.On("/stream").stream = [&written](const HttpRequest&,
@@ -86,6 +87,8 @@ TEST(HttpStream, SlowReaderHoldsTheHandlerAndNotTheMemory) {
   const TestReply reply = client.Read();
   EXPECT_TRUE(reply.complete);
   EXPECT_EQ(reply.body.size(), kPieces * kPiece);
+  TestConnection other(server.port());
+  EXPECT_EQ(other.Get("/echo").status, 200) << "no reply is held any more";
 }
 
 TEST(HttpStream, HandlerHearsThatTheClientLeft) {
