@@ -6,6 +6,7 @@
 #include "protocol/rest/json_body.h"
 #include "protocol/rest/scalar_text.h"
 #include "protocol/rest/vector_text.h"
+#include "store/json_value.h"
 
 namespace roost::rest {
 
@@ -146,7 +147,7 @@ void AppendRecord(std::string& out, const Record& record, const CollectionSchema
   }
   for (const auto& [name, value] : record.fields) {
     AppendName(out, name);
-    AppendScalar(out, value);
+    AppendJsonValue(out, value);
   }
   if (record.dynamic.size() > 2) {
     out.push_back(',');

@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/json.h"
-#include "protocol/rest/timestamp_text.h"
+#include "store/scalar_text.h"
 
 namespace roost::rest {
 
@@ -13,9 +12,11 @@ int64_t ReadTimestamp(std::string_view name, sj::value value) {
   if (value.type() != sj::json_type::string) {
     return ParseToken<int64_t>(name, NumberToken(name, value));
   }
-  Result<int64_t> micros = ParseRfc3339(value.get_string());
-  if (!micros.ok()) {
-    FailBody(fmt::format("\"{}\": {}", name, micros.error().message));
+  const std::string_view text = value.get_string();
+  const std::optional<int64_t> micros = ParseTimestamp(text);
+  if (!micros) {
+    FailBody(fmt::format("\"{}\": \"{}\" is no time; write it as 2024-05-01T12:00:00.5+02:00", name,
+                         text.substr(0, Utf8Prefix(text.substr(0, 64)))));
   }
   return *micros;
 }
@@ -103,29 +104,6 @@ Key ReadKey(std::string_view name, sj::value value, KeyType type) {
     FailBody(fmt::format("\"{}\" must be a string: the collection's keys are VARCHAR", name));
   }
   return std::string(ReadString(name, value));
-}
-
-void AppendScalar(std::string& out, const Value& value) {
-  struct Writer {
-    std::string& out;
-    void operator()(std::monostate) { out += "null"; }
-    void operator()(bool flag) { out += flag ? "true" : "false"; }
-    void operator()(int64_t number) { AppendJsonInt(out, number); }
-    void operator()(double number) { AppendJsonDouble(out, number); }
-    void operator()(const std::string& text) { AppendJsonString(out, text); }
-    void operator()(const Json& json) { out += json.text; }
-    void operator()(const Array& array) {
-      out.push_back('[');
-      for (size_t i = 0; i < array.size(); ++i) {
-        if (i > 0) {
-          out.push_back(',');
-        }
-        AppendScalar(out, array[i]);
-      }
-      out.push_back(']');
-    }
-  };
-  std::visit(Writer{out}, static_cast<const Value::variant&>(value));
 }
 
 }  // namespace roost::rest

@@ -16,6 +16,4 @@ Value ReadParameter(std::string_view name, sj::value value);
 /// An integer or a string, as the collection's keys are. Throws BodyError.
 Key ReadKey(std::string_view name, sj::value value, KeyType type);
 
-void AppendScalar(std::string& out, const Value& value);
-
 }  // namespace roost::rest
