@@ -17,6 +17,7 @@ struct Seen {
   uint64_t whole = 0;
   uint64_t fractions = 0;
   uint64_t texts = 0;
+  uint64_t sentences = 0;  ///< of texts: with several words
   uint64_t flags = 0;
   uint64_t sparse = 0;
   uint64_t others = 0;  ///< objects, nested and mixed arrays
@@ -72,6 +73,7 @@ void LookAt(const bj::value& value, Seen& seen) {
       return;
     case bj::kind::string:
       ++seen.texts;
+      seen.sentences += value.get_string().find(' ') != bj::string::npos ? 1 : 0;
       return;
     case bj::kind::array:
       return LookAtArray(value.get_array(), seen);
@@ -102,7 +104,7 @@ DataType TypeOf(const Seen& seen) {
     return DataType::kDouble;
   }
   if (seen.texts == all) {
-    return DataType::kVarChar;
+    return 2 * seen.sentences >= all ? DataType::kText : DataType::kVarChar;
   }
   if (seen.sparse == all) {
     return DataType::kSparseVector;

@@ -22,12 +22,13 @@ struct InferOptions {
 };
 
 /// A collection's schema from its first records: whole numbers are INT64, others DOUBLE, texts
-/// VARCHAR, arrays of numbers of one length that are not all whole FLOAT_VECTOR, other arrays of
+/// VARCHAR, or TEXT (which can be searched for words) where half of them or more hold several
+/// words, arrays of numbers of one length that are not all whole FLOAT_VECTOR, other arrays of
 /// one kind ARRAY, {"indices", "values"} SPARSE_VECTOR, everything else JSON. kInvalidArgument when
 /// the key is missing or two records contradict each other.
 Result<CollectionSchema> InferSchema(std::span<const SourceRow> rows, const InferOptions& options);
 
-/// "collection books: key id INT64; title VARCHAR; embedding FLOAT_VECTOR(384, COSINE)".
+/// "collection books: key id INT64; title TEXT; embedding FLOAT_VECTOR(384, COSINE)".
 std::string DescribeSchema(const CollectionSchema& schema);
 
 }  // namespace roost

@@ -34,6 +34,12 @@ TEST(InferSchema, MixedKindsAreJsonAndUnequalLengthsAreNoVector) {
             "collection c: key id VARCHAR; m JSON; r ARRAY of DOUBLE");
 }
 
+TEST(InferSchema, TextsOfSeveralWordsCanBeSearchedForWords) {
+  EXPECT_EQ(Inferred({R"({"id":"a","title":"Moby Dick; or, The Whale","isbn":"1"})",
+                      R"({"id":"b","title":"Emma","isbn":"2 3"})", R"({"id":"c","isbn":"4"})"}),
+            "collection c: key id VARCHAR; title TEXT; isbn VARCHAR");
+}
+
 TEST(InferSchema, SparseVectorsAreKnownByTheirMembers) {
   EXPECT_EQ(Inferred({R"({"id":1,"v":{"indices":[1],"values":[0.5]}})"}),
             "collection c: key id INT64; v SPARSE_VECTOR(0, IP)");
