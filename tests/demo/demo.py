@@ -124,14 +124,16 @@ def describe(move):
     return "  ".join(parts)
 
 
-def follow(client, move_id, screen, reached, timeout, at_state=None):
-    """Shows the move until `reached` says so. `at_state` maps a state to what to do in it, once."""
+def follow(client, move_id, screen, reached, timeout, at_state, states):
+    """Shows the move until `reached` says so. `at_state` maps a state to what to do in it, once;
+    `states` gets the time of each change of state."""
     seen = None
     end = time.monotonic() + timeout
     while time.monotonic() < end:
         move = client.get(f"/v1/migrations/{move_id}")
         if move["state"] != seen:
             seen = move["state"]
+            states.append((time.monotonic(), seen))
             screen.say(describe(move))
         screen.progress(describe(move) + "  " + move["waiting_for"][:60])
         if at_state and seen in at_state and at_state[seen](move):
@@ -153,6 +155,14 @@ class Trial:
         self.client = roost.client()
         self.found = {"compared": 0, "lost": 0, "resurrected": 0, "wrong": 0}
         self.move = None
+        self.states = []  # (when it was first seen, state)
+
+    def follow(self, reached, timeout, at_state=None):
+        follow(self.client, self.move, self.screen, reached, timeout, at_state, self.states)
+
+    def state_at(self, moment):
+        seen = [state for when, state in self.states if when <= moment]
+        return seen[-1] if seen else "PLANNED"
 
     def there(self):
         screen = self.screen
@@ -168,22 +178,20 @@ class Trial:
             screen.say(f"cutting Roost's connections to PostgreSQL: {self.postgres.cut_connections()} ended")
             return True
 
-        follow(self.client, self.move, screen, lambda m: m["state"] == "REVERSED", 900, {"COPY": cut})
+        self.follow(lambda m: m["state"] == "REVERSED", 900, {"COPY": cut})
         screen.say("PostgreSQL answers now; the embedded store follows, so the way back loses nothing")
 
     def back(self):
         self.screen.title("Rolling back while it is written and read")
         begin = time.monotonic()
         self.client.post(f"/v1/migrations/{self.move}/rollback")
-        follow(self.client, self.move, self.screen,
-               lambda m: m["state"] not in ("REVERSED", "ROLLING_BACK"), 120)
+        self.follow(lambda m: m["state"] not in ("REVERSED", "ROLLING_BACK"), 120)
         self.screen.say(f"the embedded store answers again after {time.monotonic() - begin:.2f} s")
 
     def check(self, where):
         """Rests the writer, waits until both stores are level, and compares them with its account."""
         self.writer.pause()
-        follow(self.client, self.move, self.screen,
-               lambda m: m["counts"]["dirty"] == 0 and m["counts"]["inflight"] == 0, 120)
+        self.follow(lambda m: m["counts"]["dirty"] == 0 and m["counts"]["inflight"] == 0, 120)
         doubtful = self.writer.doubtful
         expected = {name: digest(record, vector, COLUMNS)
                     for name, (record, vector) in self.writer.state.items() if name not in doubtful}
@@ -244,9 +252,9 @@ def move_there_and_back(roost, postgres, writer, reader, before, screen, folder)
     trial.back()
     trial.check("after the rollback")
     end = time.monotonic()
-    longest = writer.longest_ms
+    longest, longest_in = writer.longest_ms, trial.state_at(writer.longest_at)
     trial.client.post(f"/v1/migrations/{trial.move}/abort")
-    follow(trial.client, trial.move, screen, lambda m: m["final"], 60)
+    trial.follow(lambda m: m["final"], 60)
     time.sleep(5)
     writer.stop()
     reader.stop()
@@ -259,6 +267,7 @@ def move_there_and_back(roost, postgres, writer, reader, before, screen, folder)
         "wrong": trial.found["wrong"],
         "client_errors": len(errors),
         "write_pause_ms_max": round(longest, 1),
+        "write_pause_longest_in": longest_in,
         "changes_written": writer.operations,
         "searches": len(reader.samples),
         "move_and_rollback_seconds": round(end - begin, 1),
@@ -277,7 +286,8 @@ def summarise(figures, errors, screen):
                f"(wrong: {figures['wrong']})")
     screen.say(f"client errors          {figures['client_errors']} in {figures['changes_written']:,} "
                f"changes and {figures['searches']:,} searches")
-    screen.say(f"longest write pause    {figures['write_pause_ms_max']:.0f} ms")
+    screen.say(f"longest write pause    {figures['write_pause_ms_max']:.0f} ms, in "
+               f"{figures['write_pause_longest_in']}")
     screen.say("search latency, ms        p50      p95      p99")
     for moment in ("before", "during", "after"):
         values = [figures[f"read_{name}_ms_{moment}"] for name in ("p50", "p95", "p99")]

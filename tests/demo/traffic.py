@@ -25,6 +25,7 @@ class Writer:
         self.errors = []
         self.operations = 0
         self.longest_ms = 0.0
+        self.longest_at = 0.0  # when that one began, by time.monotonic()
         self._port = port
         self._collection = collection
         self._embed = embedder
@@ -133,7 +134,9 @@ class Writer:
             return False
         finally:
             self.operations += len(ids)
-            self.longest_ms = max(self.longest_ms, (time.monotonic() - begin) * 1000)
+            took = (time.monotonic() - begin) * 1000
+            if took > self.longest_ms:
+                self.longest_ms, self.longest_at = took, begin
 
 
 def _read(port, collection, queries, results, stop):
