@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include "store/circuit_breaker.h"
-#include "store/conformance/conformance.h"
 #include "store/faulty_store.h"
 #include "store/resilient_store.h"
 #include "store/scripted_store.h"
@@ -119,14 +118,6 @@ TEST(StoreThreads, NothingIsLostUnderFaults) {
   EXPECT_NE(page.find("roost_store_call_seconds_count{call=\"upsert\",store=\"s\"} " +
                       std::to_string(kThreads * kWrites)),
             std::string::npos);
-}
-
-TEST(StoreThreads, FakeStorePassesTheConcurrentChecks) {
-  for (const char* check : {"ConcurrentInsertsHaveOneWinner", "StrongReadsFromAnotherThread"}) {
-    const auto failures = RunConformanceTest(
-        check, {.name = "Fake", .make = [] { return MakeFakeStore(); }, .prefix = "t_"});
-    EXPECT_TRUE(failures.empty()) << check << ": " << failures.front();
-  }
 }
 
 }  // namespace
