@@ -193,12 +193,15 @@ class FullDisk(unittest.TestCase):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="roost-full-"))
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
         port = free_port()
-        command = (f"mount -t tmpfs -o size=64m none {folder} && cd {folder} && "
+        # In a chroot the root is no mount, and its propagation cannot be changed, nor need it be.
+        command = ("{ mount --make-rprivate / 2>/dev/null || true; } && "
+                   f"mount -t tmpfs -o size=64m none {folder} && cd {folder} && "
                    f"head -c 20000000 /dev/zero > ballast && "
                    f"exec {BINARY} serve --data {folder}/data --port {port} "
                    "--embedded.min_free_disk_bytes 0 --log.file /dev/null")
-        namespace = ["unshare", "--mount"] if os.geteuid() == 0 else \
-            ["unshare", "--user", "--map-root-user", "--mount"]
+        namespace = ["unshare", "--mount", "--propagation", "unchanged"]
+        if os.geteuid() != 0:
+            namespace += ["--user", "--map-root-user"]
         process = subprocess.Popen([*namespace, "sh", "-c", command], stderr=subprocess.PIPE, text=True)
         self.addCleanup(lambda: (process.kill(), process.wait(), process.stderr.close()))
         roost = Roost(BINARY, folder / "data", port=port)
