@@ -302,8 +302,12 @@ def summarise(figures, idle, search):
             numbers[f"{name}_{field}"] = round(value, 3)
         numbers[f"{name}_overhead_us"] = round(row["cpu_us"] - search["engine"]["cpu_us"], 2)
         if key[0] == "base64":
-            goals[f"{name}_overhead_us"] = at_most(numbers, f"{name}_overhead_us",
-                                                   MAX_SEARCH_OVERHEAD_US)
+            # Below zero the two did not search in the same way (one without the graph, say), and the
+            # difference tells nothing.
+            goal = at_most(numbers, f"{name}_overhead_us", MAX_SEARCH_OVERHEAD_US)
+            goal["min"] = 0
+            goal["pass"] = goal["pass"] and numbers[f"{name}_overhead_us"] >= 0
+            goals[f"{name}_overhead_us"] = goal
     passed = all(goal["pass"] for goal in goals.values())
     return {"name": "edge", "pass": passed, "figures": numbers, "goals": goals}
 
@@ -364,7 +368,8 @@ def main():
           f"{idle['rss_mb']:.1f} MB")
     for name, goal in result["goals"].items():
         if not goal["pass"]:
-            print(f"goal missed: {name} is {numbers[name]}, at most {goal['max']} wanted")
+            print(f"goal missed: {name} is {numbers[name]}, "
+                  f"{goal.get('min', 'any')} to {goal['max']} wanted")
     print("pass" if result["pass"] else "FAIL")
     if arguments.json:
         pathlib.Path(arguments.json).write_text(json.dumps(without_nan(result), indent=2) + "\n")
