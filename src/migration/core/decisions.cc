@@ -1,6 +1,8 @@
 #include "migration/core/decisions.h"
 
+#include <optional>
 #include <string_view>
+#include <utility>
 
 namespace roost {
 namespace {
@@ -203,7 +205,8 @@ Decision DecideMirror(const Case& c) {
   return GoTo(c, State::kVerify);
 }
 
-Decision DecideVerify(const Case& c) {
+/// What comes before anything else in VERIFY and SHADOW; nothing once all records are verified.
+std::optional<Decision> VerifyFirst(const Case& c) {
   if (c.facts.too_many_dirty) {
     return StartOver(c);
   }
@@ -212,6 +215,13 @@ Decision DecideVerify(const Case& c) {
   }
   if (c.facts.divergent > 0) {
     return SetVerified(c, false, Work::kStartVerification);
+  }
+  return std::nullopt;
+}
+
+Decision DecideVerify(const Case& c) {
+  if (std::optional<Decision> first = VerifyFirst(c)) {
+    return *std::move(first);
   }
   if (!c.facts.epoch_acknowledged) {
     return Stay(c, Work::kApply, Unacknowledged(c));
@@ -227,14 +237,8 @@ Decision DecideVerify(const Case& c) {
 }
 
 Decision DecideShadow(const Case& c) {
-  if (c.facts.too_many_dirty) {
-    return StartOver(c);
-  }
-  if (!c.progress.verified) {
-    return Verify(c);
-  }
-  if (c.facts.divergent > 0) {
-    return SetVerified(c, false, Work::kStartVerification);
+  if (std::optional<Decision> first = VerifyFirst(c)) {
+    return *std::move(first);
   }
   if (c.facts.time_in_state_ms < c.policy.shadow_hold_ms) {
     return Stay(c, Work::kApply, "shadow reads are collected");
