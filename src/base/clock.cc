@@ -1,5 +1,7 @@
 #include "base/clock.h"
 
+#include "base/executor.h"
+
 namespace roost {
 
 SteadyTime SystemClock::Now() const { return std::chrono::steady_clock::now(); }
@@ -7,6 +9,7 @@ SteadyTime SystemClock::Now() const { return std::chrono::steady_clock::now(); }
 WallTime SystemClock::WallNow() const { return std::chrono::system_clock::now(); }
 
 bool SystemClock::SleepUntil(SteadyTime until, std::stop_token stop) {
+  const BlockingSection blocking;
   std::mutex mutex;
   std::condition_variable_any never_notified;
   std::unique_lock lock(mutex);

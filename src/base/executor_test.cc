@@ -1,5 +1,6 @@
 #include "base/executor.h"
 
+#include <algorithm>
 #include <atomic>
 #include <future>
 #include <latch>
@@ -189,6 +190,85 @@ TEST(Executor, ForgetsAJobBeforeItIsIdle) {
   EXPECT_TRUE(watch.expired());
 }
 
+TEST(Executor, ComputingJobsWaitForEachOther) {
+  std::atomic<int> at_once = 0;
+  std::atomic<int> most = 0;
+  std::atomic<int> ran = 0;
+  {
+    Executor executor({.name = "test", .max_threads = 16, .max_running = 1});
+    for (int i = 0; i < 200; ++i) {
+      ASSERT_TRUE(executor
+                      .Submit([&] {
+                        most = std::max<int>(most, ++at_once);
+                        --at_once;
+                        ++ran;
+                      })
+                      .ok());
+    }
+    Await(executor, [](const Executor::Stats& stats) { return stats.idle == stats.threads; });
+    // The watch may have taken a job that lost its processor for a blocked one, hardly more.
+    EXPECT_LT(executor.stats().threads, 8U);
+  }
+  EXPECT_EQ(ran, 200);
+}
+
+TEST(Executor, ABlockingSectionLetsAnotherJobStart) {
+  Gate gate;
+  Executor executor({.name = "test", .max_threads = 16, .max_running = 1});
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_TRUE(executor
+                    .Submit([&, wait = gate.Job()] {
+                      const BlockingSection blocking;
+                      const BlockingSection nested;
+                      wait();
+                    })
+                    .ok());
+  }
+  gate.AwaitEntered(8);
+  EXPECT_EQ(executor.stats().threads, 8U);
+  gate.Open();
+}
+
+TEST(Executor, FindsOutJobsThatWaitWithoutSayingSo) {
+  // Each waits for all the others: they must all get threads, though only one may compute.
+  std::latch all(9);
+  Executor executor({.name = "test", .max_threads = 16, .max_running = 1});
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_TRUE(executor.Submit([&] { all.arrive_and_wait(); }).ok());
+  }
+  all.arrive_and_wait();
+  Await(executor, [](const Executor::Stats& stats) { return stats.idle == stats.threads; });
+}
+
+TEST(Executor, EndsWhileJobsWaitForQueuedOnes) {
+  std::latch all(4);
+  {
+    Executor executor({.name = "test", .max_threads = 16, .max_running = 1});
+    for (int i = 0; i < 4; ++i) {
+      ASSERT_TRUE(executor.Submit([&] { all.arrive_and_wait(); }).ok());
+    }
+  }
+  EXPECT_TRUE(all.try_wait());
+}
+
+TEST(Executor, LimitOfTheQueueCountsWhatMayStillStart) {
+  Gate gate;
+  Executor executor({.name = "test", .max_threads = 4, .max_queue = 2, .max_running = 1});
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_TRUE(executor.Submit(gate.Job()).ok());
+  }
+  EXPECT_EQ(executor.Submit([] {}).code(), Code::kResourceExhausted);
+  gate.Open();
+}
+
+TEST(Executor, ASectionOutsideOfAnyJobDoesNothing) {
+  const BlockingSection blocking;
+  Executor executor({.name = "test", .max_threads = 2, .max_running = 1});
+  std::promise<void> ran;
+  ASSERT_TRUE(executor.Submit([&] { ran.set_value(); }).ok());
+  ran.get_future().wait();
+}
+
 TEST(Executor, NamesItsThreads) {
   std::promise<std::string> name;
   Executor executor({.name = "a-very-long-executor-name"});
@@ -202,16 +282,24 @@ TEST(Executor, NamesItsThreads) {
   EXPECT_EQ(name.get_future().get(), "a-very-long-exe");
 }
 
-TEST(Executor, ManySubmittersLoseNothing) {
+void ManySubmitters(size_t max_running, const std::function<void()>& work) {
   std::atomic<int> ran = 0;
   std::atomic<int> refused = 0;
   {
-    Executor executor({.name = "test", .max_threads = 4, .max_queue = 64, .idle_seconds = 0});
+    Executor executor({.name = "test",
+                       .max_threads = 4,
+                       .max_queue = 64,
+                       .max_running = max_running,
+                       .idle_seconds = 0});
     std::vector<std::jthread> submitters;
     for (int t = 0; t < 4; ++t) {
       submitters.emplace_back([&] {
         for (int i = 0; i < 1000; ++i) {
-          if (!executor.Submit([&] { ++ran; }).ok()) {
+          const auto job = [&] {
+            work();
+            ++ran;
+          };
+          if (!executor.Submit(job).ok()) {
             ++refused;
           }
         }
@@ -221,6 +309,20 @@ TEST(Executor, ManySubmittersLoseNothing) {
     EXPECT_EQ(executor.stats().refused, static_cast<uint64_t>(refused));
   }
   EXPECT_EQ(ran + refused, 4000);
+}
+
+TEST(Executor, ManySubmittersLoseNothing) {
+  ManySubmitters(0, [] {});
+}
+
+TEST(Executor, ManySubmittersOfJobsThatWaitNowAndThenLoseNothing) {
+  std::atomic<int> count = 0;
+  ManySubmitters(1, [&] {
+    if (++count % 7 == 0) {
+      const BlockingSection blocking;
+      std::this_thread::yield();
+    }
+  });
 }
 
 }  // namespace

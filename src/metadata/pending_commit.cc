@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/executor.h"
+
 namespace roost {
 
 void PendingCommit::Start(ControlStore& store, ControlTransaction transaction) {
@@ -17,6 +19,7 @@ Status PendingCommit::Wait(const RequestContext& context) {
   if (state_ == nullptr) {
     return {};
   }
+  const BlockingSection blocking;
   std::unique_lock lock(state_->mutex);
   const auto done = [&] { return state_->status.has_value(); };
   const bool in_time =

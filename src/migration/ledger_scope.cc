@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/executor.h"
 #include "base/failpoint.h"
 #include "metadata/pending_commit.h"
 #include "migration/key_codec.h"
@@ -57,6 +58,7 @@ Status LedgerScope::AdmitMark(const RequestContext& context, std::unique_lock<st
                               const std::vector<std::string>& keys, uint64_t payload_bytes) {
   const auto free = [&] { return !Blocked(keys); };
   if (!free()) {
+    const BlockingSection blocking;
     const bool in_time =
         context.deadline.infinite()
             ? unblocked_.wait(lock, context.stop, free)

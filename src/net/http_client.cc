@@ -8,6 +8,8 @@
 
 #include <curl/curl.h>
 
+#include "base/executor.h"
+
 namespace roost {
 namespace {
 
@@ -233,6 +235,7 @@ Status HttpClient::Handle::Transfer(const RequestContext& context) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(context.deadline.Remaining());
     const auto wait = std::min(left + std::chrono::milliseconds(1), kMaxPoll);
+    const BlockingSection blocking;
     curl_multi_poll(multi_, nullptr, 0, static_cast<int>(wait.count()), nullptr);
   }
 }

@@ -5,6 +5,7 @@
 #include <exception>
 #include <utility>
 
+#include "base/executor.h"
 #include "base/log.h"
 #include "net/http_loop.h"
 
@@ -197,10 +198,20 @@ Status Exchange::Waited(bool in_time, const char* doing) const {
   return {};
 }
 
+/// False when the request's deadline passed first.
+template <typename Condition>
+bool Exchange::AwaitChange(std::unique_lock<std::mutex>& lock, const Condition& condition) {
+  if (condition()) {
+    return true;
+  }
+  const BlockingSection blocking;
+  return changed_.wait_until(lock, request.context.deadline.time, condition);
+}
+
 Result<std::string> Exchange::Read() {
   std::unique_lock lock(mutex_);
   auto ready = [this] { return !body_.empty() || body_ended_ || stop_.stop_requested(); };
-  const bool in_time = changed_.wait_until(lock, request.context.deadline.time, ready);
+  const bool in_time = AwaitChange(lock, ready);
   if (body_.empty()) {
     if (body_ended_) {
       return std::string();
@@ -233,7 +244,7 @@ Status Exchange::WritePiece(std::string_view piece) {
   {
     std::unique_lock lock(mutex_);
     auto ready = [this] { return ahead_ < kMaxBytesAhead || abandoned_; };
-    const bool in_time = changed_.wait_until(lock, request.context.deadline.time, ready);
+    const bool in_time = AwaitChange(lock, ready);
     if (!in_time || abandoned_) {
       TRY(Waited(in_time, "sending the reply"));
     }

@@ -102,6 +102,8 @@ class Exchange final : public HttpBodyReader, public std::enable_shared_from_thi
  private:
   void Run();
   Status Waited(bool in_time, const char* doing) const;
+  template <typename Condition>
+  bool AwaitChange(std::unique_lock<std::mutex>& lock, const Condition& condition);
   void RunHandle();
   void RunStream();
   void Post(HttpMessage::Kind kind, HttpResponse response = {}, std::string piece = {});

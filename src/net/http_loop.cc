@@ -1,11 +1,16 @@
 #include "net/http_loop.h"
 
+#include <cerrno>
 #include <ctime>
+#include <system_error>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/random.h"
 #include "net/http_connection.h"
@@ -18,6 +23,14 @@ namespace asio = boost::asio;
 constexpr size_t kReadBufferBytes = size_t{256} << 10;
 constexpr std::chrono::seconds kSweepInterval{1};
 
+int MakeEventFd() {
+  const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd < 0) {
+    throw std::system_error(errno, std::generic_category(), "cannot make an event descriptor");
+  }
+  return fd;
+}
+
 }  // namespace
 
 struct HttpLoop::Asio {
@@ -25,6 +38,9 @@ struct HttpLoop::Asio {
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
   asio::steady_timer deadline{context};
   asio::steady_timer sweep{context};
+  /// Wakes the loop for its inbox. asio::post would do it with the scheduler's lock held, on which
+  /// the loop, awake at once on another core, then had to wait.
+  asio::posix::stream_descriptor inbox{context, MakeEventFd()};
 };
 
 HttpLoop::HttpLoop(HttpShared& shared)
@@ -41,6 +57,7 @@ std::shared_ptr<HttpShared> HttpLoop::SharedReference() { return weak_shared_.lo
 
 void HttpLoop::Run() {
   ArmSweep();
+  AwaitInbox();
   asio_->context.run();
   // What still holds requests or connections goes now, while everything it refers to is alive.
   CloseAll();
@@ -63,13 +80,26 @@ void HttpLoop::Post(HttpMessage message) {
     wake = !std::exchange(scheduled_, true);
   }
   if (wake) {
-    asio::post(asio_->context, [this] { ApplyInbox(); });
+    // Cannot fail: the counter is far from its end.
+    eventfd_write(asio_->inbox.native_handle(), 1);
   }
 }
 
 void HttpLoop::Post(std::function<void()> task) { asio::post(asio_->context, std::move(task)); }
 
+void HttpLoop::AwaitInbox() {
+  asio_->inbox.async_wait(asio::posix::stream_descriptor::wait_read,
+                          [this](const boost::system::error_code& error) {
+                            if (!error) {
+                              ApplyInbox();
+                              AwaitInbox();
+                            }
+                          });
+}
+
 void HttpLoop::ApplyInbox() {
+  eventfd_t count;
+  eventfd_read(asio_->inbox.native_handle(), &count);
   {
     std::lock_guard lock(mutex_);
     batch_.swap(inbox_);

@@ -73,6 +73,7 @@ class HttpLoop {
  private:
   struct Asio;
 
+  void AwaitInbox();
   void ApplyInbox();
   void ArmTimer();
   void FireTimers();

@@ -6,6 +6,7 @@
 
 #include <poll.h>
 
+#include "base/executor.h"
 #include "net/pg_call.h"
 #include "net/pg_connection.h"
 #include "net/pg_error.h"
@@ -211,6 +212,7 @@ Status PgConnection::FinishConnect(const RequestContext& context, const PgHost& 
     const short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
     pollfd watched[2] = {{PQsocket(connection_), events, 0}, {wake_, POLLIN, 0}};
     const auto left = std::chrono::ceil<milliseconds>(limit.Remaining());
+    const BlockingSection blocking;
     const int ready = poll(watched, 2, static_cast<int>(left.count()));
     if (watched[1].revents != 0 || context.stop.stop_requested()) {
       return Cancelled("the request was cancelled while connecting to PostgreSQL at " +

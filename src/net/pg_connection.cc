@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "base/executor.h"
 #include "net/pg_call.h"
 #include "net/pg_cancel.h"
 #include "net/pg_error.h"
@@ -42,6 +43,7 @@ int PollTimeout(const Deadline& limit) {
 Status PgConnection::Await(Call& call, short events) {
   while (true) {
     pollfd watched[2] = {{PQsocket(connection_), events, 0}, {wake_, POLLIN, 0}};
+    const BlockingSection blocking;
     const int ready = poll(watched, call.interrupted ? 1 : 2, PollTimeout(call.limit));
     if (ready < 0) {
       if (errno == EINTR) {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/executor.h"
+
 namespace roost {
 
 PgPool::Lease::~Lease() {
@@ -23,6 +25,7 @@ Status PgPool::WaitForSlot(const RequestContext& context, std::unique_lock<std::
   if (free()) {
     return {};
   }
+  const BlockingSection blocking;
   ++waiting_;
   const auto until = context.deadline.infinite()
                          ? std::chrono::steady_clock::now() + std::chrono::hours(24)

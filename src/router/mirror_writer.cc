@@ -3,6 +3,7 @@
 #include <future>
 #include <utility>
 
+#include "base/executor.h"
 #include "base/failpoint.h"
 
 namespace roost {
@@ -73,6 +74,7 @@ void MirrorWriter::Post(MirrorJob job, bool wait) {
     return;
   }
   if (wait) {
+    const BlockingSection blocking;
     done.wait_for(options_.wait);
   }
 }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <utility>
 
+#include "base/executor.h"
 #include "base/hash.h"
 #include "base/log.h"
 
@@ -86,6 +87,7 @@ Result<RouteTable::Pin> RouteTable::PinWrite(const RequestContext& context,
       return ResourceExhausted("too many writes wait for the cut-over of collection \"" +
                                collection + "\"; try again");
     }
+    const BlockingSection blocking;
     ++cell.waiting;
     ++shard.waiting;
     const bool opened =

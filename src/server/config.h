@@ -22,6 +22,7 @@ struct ServerConfig {
   std::string data_folder = "roost-data";
   HttpServerOptions server{.port = 19'530};
   uint32_t max_concurrent_requests = 1'024;
+  uint32_t max_running_requests = 0;  ///< that compute, not wait, at once; 0: as many as cores
   uint32_t max_queued_requests = 4'096;
   LogOptions log;
   EmbeddedOptions embedded;

@@ -98,6 +98,10 @@ void AddServerKeys(std::vector<ConfigKey>& keys) {
                         }));
   keys.push_back(Number("server.max_concurrent_requests", 1, 65'536, "requests worked on at once",
                         [](ServerConfig& c) -> auto& { return c.max_concurrent_requests; }));
+  keys.push_back(Number("server.max_running_requests", 0, 65'536,
+                        "of these, requests that compute at once and do not wait for a store or a "
+                        "disk; 0: as many as cores",
+                        [](ServerConfig& c) -> auto& { return c.max_running_requests; }));
   keys.push_back(Number("server.max_queued_requests", 1, kMillion,
                         "requests that wait; above, the reply is 503 at once",
                         [](ServerConfig& c) -> auto& { return c.max_queued_requests; }));

@@ -1,7 +1,9 @@
 #include "server/wiring.h"
 
+#include <algorithm>
 #include <atomic>
 #include <iostream>
+#include <thread>
 
 #include <fmt/format.h>
 #include <signal.h>
@@ -27,6 +29,12 @@
 namespace roost {
 
 namespace {
+
+size_t MaxRunning(const ServerConfig& config) {
+  // At least two, so that a long computation leaves room for a short one.
+  return config.max_running_requests > 0 ? config.max_running_requests
+                                         : std::max(2U, std::thread::hardware_concurrency());
+}
 
 constexpr std::chrono::milliseconds kReconnectAfter{1'000};
 
@@ -122,7 +130,8 @@ class RunningServer final : public Server {
     executor_ =
         std::make_unique<Executor>(Executor::Options{.name = "request",
                                                      .max_threads = config_.max_concurrent_requests,
-                                                     .max_queue = config_.max_queued_requests});
+                                                     .max_queue = config_.max_queued_requests,
+                                                     .max_running = MaxRunning(config_)});
     gateway_ = std::make_unique<Gateway>(config_.gateway, *routed_, *control_, clock_, *metrics_);
     dependencies_ =
         std::make_unique<rest::RestDependencies>(rest::RestDependencies{.gateway = *gateway_,

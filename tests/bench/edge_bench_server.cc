@@ -18,7 +18,7 @@ int main() {
   const HttpHandler inline_handler{.handle = answer, .inline_ok = true};
   const HttpHandler worker_handler{.handle = answer};
   auto metrics = MakeMetrics();
-  Executor executor({.name = "requests", .max_threads = 64, .max_queue = 4096});
+  Executor executor({.name = "requests", .max_threads = 64, .max_queue = 4096, .max_running = 2});
   auto router = [&](const HttpRequest& request) -> const HttpHandler* {
     if (request.path == "/inline") {
       return &inline_handler;

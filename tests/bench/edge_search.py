@@ -78,11 +78,17 @@ def load_collection(port, count):
 
 
 def wait_until_idle(cpu_seconds, pid):
-    """Until the server has built its indexes: it then uses no CPU any more."""
+    """Until the server has merged its segments and built its indexes.
+
+    It begins the last merge after two seconds without a write: only several seconds without any
+    use of the CPU say that it is through.
+    """
+    quiet_seconds = 0
     for _ in range(300):
         before = cpu_seconds(pid)
         time.sleep(1)
-        if cpu_seconds(pid) - before <= 0.02:
+        quiet_seconds = quiet_seconds + 1 if cpu_seconds(pid) - before <= 0.02 else 0
+        if quiet_seconds == 5:
             return
     raise SystemExit("edge_bench: the server does not come to rest")
 
@@ -108,8 +114,8 @@ class Engine:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.first_keys = self._process.stdout.readline().split()
 
-    def cpu_us(self, rounds):
-        self._process.stdin.write(f"{rounds}\n")
+    def cpu_us(self, rounds, pause_us=0):
+        self._process.stdin.write(f"{rounds} {pause_us}\n")
         self._process.stdin.flush()
         return float(self._process.stdout.readline())
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/executor.h"
+
 namespace roost::embedded {
 
 void GroupCommit::Enter() {
@@ -32,6 +34,7 @@ Status GroupCommit::Wait(const RequestContext& context, uint64_t lsn, uint64_t b
 
 Status GroupCommit::WaitLocked(std::unique_lock<std::mutex>& lock, const RequestContext& context,
                                uint64_t lsn) {
+  const BlockingSection blocking;
   while (durable_ < lsn) {
     if (failure_) {
       return *failure_;

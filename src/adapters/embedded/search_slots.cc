@@ -4,6 +4,8 @@
 #include <string>
 #include <thread>
 
+#include "base/executor.h"
+
 namespace roost::embedded {
 
 SearchSlots::SearchSlots(uint32_t slots, uint32_t max_waiting)
@@ -18,6 +20,7 @@ Result<SearchSlots::Slot> SearchSlots::Enter(const RequestContext& context) {
       return ResourceExhausted(std::to_string(waiting_) +
                                " searches are waiting for a processor; try again a little later");
     }
+    const BlockingSection blocking;
     ++waiting_;
     if (context.deadline.infinite()) {
       freed_.wait(lock, context.stop, is_free);

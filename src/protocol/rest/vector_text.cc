@@ -198,22 +198,23 @@ Result<std::string> DecodeBase64(std::string_view text) {
   while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') {
     ++padding;
   }
-  std::string bytes;
-  bytes.reserve(text.size() / 4 * 3);
-  uint32_t group = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool pad = i >= text.size() - padding;
-    const int value = pad ? 0 : kValues[static_cast<unsigned char>(text[i])];
-    if (value < 0) {
-      return InvalidArgument(fmt::format("character {} is not base64", i + 1));
+  const auto value = [](char c) -> int32_t { return kValues[static_cast<unsigned char>(c)]; };
+  std::string bytes(text.size() / 4 * 3, '\0');
+  for (size_t i = 0, at = 0; i < text.size(); i += 4, at += 3) {
+    const bool last = i + 4 == text.size();
+    const int32_t third = last && padding == 2 ? 0 : value(text[i + 2]);
+    const int32_t fourth = last && padding > 0 ? 0 : value(text[i + 3]);
+    // What is no base64 is -1, and its sign survives the shifts and the ors.
+    const int32_t group =
+        value(text[i]) * (1 << 18) | value(text[i + 1]) * (1 << 12) | third * (1 << 6) | fourth;
+    if (group < 0) {
+      const auto bad = std::find_if(text.begin() + static_cast<ptrdiff_t>(i), text.end(),
+                                    [&](char c) { return value(c) < 0; });
+      return InvalidArgument(fmt::format("character {} is not base64", bad - text.begin() + 1));
     }
-    group = group << 6 | static_cast<uint32_t>(value);
-    if (i % 4 == 3) {
-      bytes.push_back(static_cast<char>(group >> 16));
-      bytes.push_back(static_cast<char>(group >> 8));
-      bytes.push_back(static_cast<char>(group));
-      group = 0;
-    }
+    bytes[at] = static_cast<char>(group >> 16);
+    bytes[at + 1] = static_cast<char>(group >> 8);
+    bytes[at + 2] = static_cast<char>(group);
   }
   bytes.resize(bytes.size() - padding);
   return bytes;
