@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "base/failpoint.h"
 #include "store/fake_store.h"
 #include "store/faulty_store.h"
 
@@ -143,6 +144,7 @@ class RoutedStoreTest : public ::testing::Test {
     options.mirror.timeout = std::chrono::milliseconds(300);
     options.read.other_timeout = std::chrono::milliseconds(100);
     options.shadow.exact_percent = 100;
+    options.shadow.settle = std::chrono::milliseconds(50);
     routed_ = std::make_unique<RoutedStore>(
         options,
         std::vector<NamedStore>{
@@ -437,6 +439,39 @@ TEST_F(RoutedStoreTest, ShadowReadsAreComparedOffTheClientsPath) {
   while (routed_->ShadowOf("c").errors < 1) {
     std::this_thread::yield();
   }
+}
+
+TEST_F(RoutedStoreTest, ARecordThatArrivesWhileShadowReadsCompareIsNotMissed) {
+  std::vector<Record> rows;
+  for (int64_t i = 0; i < 20; ++i) {
+    rows.push_back(Row(i));
+  }
+  ASSERT_TRUE(real_a_->Upsert({}, {.collection = "c", .records = rows}).ok());
+  const Record late = rows.front();
+  rows.erase(rows.begin());
+  ASSERT_TRUE(real_b_->Upsert({}, {.collection = "c", .records = rows}).ok());
+  auto route = Moving(1);
+  route->shadow_percent = 100;
+  routes_->Publish(route);
+  Failpoints::Clear();
+  ASSERT_TRUE(Failpoints::Set("shadow_settles=sleep:500").ok());
+  ASSERT_TRUE(routed_
+                  ->Search({}, {.collection = "c",
+                                .vectors = {Vector::Floats(std::vector<float>{0, 1})},
+                                .top_k = 10})
+                  .ok());
+  while (Failpoints::Hits("shadow_settles") < 1) {
+    std::this_thread::yield();
+  }
+  ASSERT_TRUE(real_b_->Upsert({}, {.collection = "c", .records = {late}}).ok());
+  while (routed_->ShadowOf("c").reads < 1) {
+    std::this_thread::yield();
+  }
+  const ShadowReport report = routed_->ShadowOf("c");
+  EXPECT_EQ(report.exact_reads, 1u);
+  EXPECT_NEAR(report.overlap, 0.9, 1e-9);
+  EXPECT_NEAR(report.recall_other, 1, 1e-9);
+  Failpoints::Clear();
 }
 
 TEST_F(RoutedStoreTest, AFullShadowPoolDropsAndCounts) {

@@ -4,6 +4,9 @@
 #include <cmath>
 #include <utility>
 
+#include "base/clock.h"
+#include "base/failpoint.h"
+
 namespace roost {
 namespace {
 
@@ -11,8 +14,10 @@ double Seconds(std::chrono::steady_clock::time_point since) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
 }
 
-std::vector<std::vector<RecordKey>> KeysOf(const SearchResult& result) {
-  std::vector<std::vector<RecordKey>> keys;
+using Keys = std::vector<std::vector<RecordKey>>;
+
+Keys KeysOf(const SearchResult& result) {
+  Keys keys;
   for (const auto& hits : result.hits) {
     auto& list = keys.emplace_back();
     for (const Hit& hit : hits) {
@@ -23,26 +28,33 @@ std::vector<std::vector<RecordKey>> KeysOf(const SearchResult& result) {
   return keys;
 }
 
-/// Share of `expected` that `found` has, mean over the queries; 1 where nothing is expected.
-double Share(const std::vector<std::vector<RecordKey>>& expected,
-             const std::vector<std::vector<RecordKey>>& found) {
-  if (expected.empty()) {
-    return 1;
-  }
-  double sum = 0;
+/// Of each query: the keys of `expected` that `found` lacks.
+Keys Without(const Keys& expected, const Keys& found) {
+  Keys missed(expected.size());
   for (size_t i = 0; i < expected.size(); ++i) {
-    if (expected[i].empty()) {
-      sum += 1;
-      continue;
-    }
-    std::vector<RecordKey> common;
-    if (i < found.size()) {
-      std::set_intersection(expected[i].begin(), expected[i].end(), found[i].begin(),
-                            found[i].end(), std::back_inserter(common));
-    }
-    sum += static_cast<double>(common.size()) / static_cast<double>(expected[i].size());
+    const std::vector<RecordKey> none;
+    const std::vector<RecordKey>& has = i < found.size() ? found[i] : none;
+    std::set_difference(expected[i].begin(), expected[i].end(), has.begin(), has.end(),
+                        std::back_inserter(missed[i]));
   }
-  return sum / static_cast<double>(expected.size());
+  return missed;
+}
+
+/// Of each query: the keys that are in both.
+Keys Common(const Keys& a, const Keys& b) { return Without(a, Without(a, b)); }
+
+double Count(const Keys& keys) {
+  size_t count = 0;
+  for (const std::vector<RecordKey>& list : keys) {
+    count += list.size();
+  }
+  return static_cast<double>(count);
+}
+
+/// Share of `expected` that `found` has, over all queries; 1 where nothing is expected.
+double Share(const Keys& expected, const Keys& found) {
+  const double all = Count(expected);
+  return all == 0 ? 1 : Count(Common(expected, found)) / all;
 }
 
 }  // namespace
@@ -99,14 +111,13 @@ void ShadowReader::Compare(const Job& job) {
   double recall_other = 0;
   bool exact = job.exact && !job.request.exact && !job.request.vectors.empty();
   if (exact) {
-    SearchRequest request = job.request;
-    request.exact = true;
-    const Result<SearchResult> truth = job.authority->Search(context, request);
-    exact = truth.ok();
-    if (exact) {
-      const Keys expected = KeysOf(*truth);
-      recall_authority = Share(expected, by_authority);
-      recall_other = Share(expected, by_other);
+    const Result<Missed> missed = MissedTwice(context, job, by_authority, by_other);
+    exact = missed.ok();
+    if (exact && missed->expected > 0) {
+      recall_authority = 1 - Count(missed->by_authority) / missed->expected;
+      recall_other = 1 - Count(missed->by_other) / missed->expected;
+    } else if (exact) {
+      recall_authority = recall_other = 1;
     }
   }
   reads_.Increment();
@@ -124,6 +135,38 @@ void ShadowReader::Compare(const Job& job) {
     sums.difference += difference;
     sums.difference_squares += difference * difference;
   }
+}
+
+/// What the two answers lack of the authority's exact answer of now.
+Result<ShadowReader::Missed> ShadowReader::CompareExactly(const RequestContext& context,
+                                                          const Job& job, const Keys& by_authority,
+                                                          const Keys& by_other) {
+  SearchRequest request = job.request;
+  request.exact = true;
+  const SearchResult truth = TRY(job.authority->Search(context, request));
+  const Keys expected = KeysOf(truth);
+  return Missed{.by_authority = Without(expected, by_authority),
+                .by_other = Without(expected, by_other),
+                .expected = Count(expected)};
+}
+
+/// The same of two comparisons, some time apart: only what both miss is missed. A record written
+/// between two of the searches compared is so found out of the account.
+Result<ShadowReader::Missed> ShadowReader::MissedTwice(const RequestContext& context,
+                                                       const Job& job, const Keys& by_authority,
+                                                       const Keys& by_other) const {
+  Missed first = TRY(CompareExactly(context, job, by_authority, by_other));
+  if (Count(first.by_authority) + Count(first.by_other) == 0) {
+    return first;
+  }
+  FAILPOINT("shadow_settles");
+  SystemClock().SleepUntil(SystemClock().Now() + options_.settle, context.stop);
+  const SearchResult authority = TRY(job.authority->Search(context, job.request));
+  const SearchResult other = TRY(job.other->Search(context, job.request));
+  const Missed second = TRY(CompareExactly(context, job, KeysOf(authority), KeysOf(other)));
+  first.by_authority = Common(first.by_authority, second.by_authority);
+  first.by_other = Common(first.by_other, second.by_other);
+  return first;
 }
 
 ShadowReport ShadowReader::Report(const std::string& collection) const {

@@ -21,6 +21,9 @@ struct ShadowOptions {
   size_t queue = 128;                        ///< above: dropped and counted
   std::chrono::milliseconds timeout{5'000};  ///< of one shadow read
   double exact_percent = 20;                 ///< of shadow reads: also compared with exact search
+  /// Hits missed are looked for once more after this time: what a write made in between both stores
+  /// answered is no fault of an index.
+  std::chrono::milliseconds settle{200};
 };
 
 /// What shadow reads of one collection showed. Shares are means over the queries compared.
@@ -79,6 +82,15 @@ class ShadowReader {
   };
 
   void Compare(const Job& job);
+  struct Missed {
+    Keys by_authority;
+    Keys by_other;
+    double expected = 0;
+  };
+  static Result<Missed> CompareExactly(const RequestContext& context, const Job& job,
+                                       const Keys& by_authority, const Keys& by_other);
+  Result<Missed> MissedTwice(const RequestContext& context, const Job& job,
+                             const Keys& by_authority, const Keys& by_other) const;
 
   const ShadowOptions options_;
   Random& random_;

@@ -240,8 +240,7 @@ class Mover:
         return client.post("/v1/migrations", {
             "collection": NAME, "target": "postgres", "automatic": True,
             "allow_existing_target": True,
-            # No gate on overlap: under this load both sides of a shadow read see other records.
-            "policy": {"chunk_rows": 100, "ramp_hold_ms": 50, "shadow_hold_ms": 50, "shadow_percent": 0,
+            "policy": {"chunk_rows": 100, "ramp_hold_ms": 50, "shadow_hold_ms": 50,
                        "ramp_percents": [10, 100], "fence_retry_ms": 200}})["id"]
 
 
