@@ -474,6 +474,36 @@ TEST_F(RoutedStoreTest, ARecordThatArrivesWhileShadowReadsCompareIsNotMissed) {
   Failpoints::Clear();
 }
 
+TEST_F(RoutedStoreTest, AShadowReadIsNotJudgedWhenTheExactAnswerChanges) {
+  std::vector<Record> rows;
+  for (int64_t i = 0; i < 20; ++i) {
+    rows.push_back(Row(i));
+  }
+  ASSERT_TRUE(real_a_->Upsert({}, {.collection = "c", .records = rows}).ok());
+  Record nearest = rows.front();
+  rows.erase(rows.begin());
+  ASSERT_TRUE(real_b_->Upsert({}, {.collection = "c", .records = rows}).ok());
+  auto route = Moving(1);
+  route->shadow_percent = 100;
+  routes_->Publish(route);
+  Failpoints::Clear();
+  ASSERT_TRUE(Failpoints::Set("shadow_settles=sleep:500").ok());
+  ASSERT_TRUE(routed_
+                  ->Search({}, {.collection = "c",
+                                .vectors = {Vector::Floats(std::vector<float>{0, 1})},
+                                .top_k = 10})
+                  .ok());
+  while (Failpoints::Hits("shadow_settles") < 1) {
+    std::this_thread::yield();
+  }
+  ASSERT_TRUE(real_a_->Delete({}, {.collection = "c", .keys = {nearest.key}}).ok());
+  while (routed_->ShadowOf("c").reads < 1) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(routed_->ShadowOf("c").exact_reads, 0u);
+  Failpoints::Clear();
+}
+
 TEST_F(RoutedStoreTest, AFullShadowPoolDropsAndCounts) {
   auto route = Moving(1);
   route->shadow_percent = 100;

@@ -28,6 +28,17 @@ Keys KeysOf(const SearchResult& result) {
   return keys;
 }
 
+/// The same records at the same distances.
+bool SameHits(const SearchResult& a, const SearchResult& b) {
+  return std::equal(a.hits.begin(), a.hits.end(), b.hits.begin(), b.hits.end(),
+                    [](const std::vector<Hit>& x, const std::vector<Hit>& y) {
+                      return std::equal(
+                          x.begin(), x.end(), y.begin(), y.end(), [](const Hit& i, const Hit& j) {
+                            return i.record.key == j.record.key && i.distance == j.distance;
+                          });
+                    });
+}
+
 /// Of each query: the keys of `expected` that `found` lacks.
 Keys Without(const Keys& expected, const Keys& found) {
   Keys missed(expected.size());
@@ -111,11 +122,12 @@ void ShadowReader::Compare(const Job& job) {
   double recall_other = 0;
   bool exact = job.exact && !job.request.exact && !job.request.vectors.empty();
   if (exact) {
-    const Result<Missed> missed = MissedTwice(context, job, by_authority, by_other);
-    exact = missed.ok();
-    if (exact && missed->expected > 0) {
-      recall_authority = 1 - Count(missed->by_authority) / missed->expected;
-      recall_other = 1 - Count(missed->by_other) / missed->expected;
+    const Result<std::optional<Missed>> judged = MissedTwice(context, job, by_authority, by_other);
+    exact = judged.ok() && judged->has_value();
+    if (exact && (*judged)->expected > 0) {
+      const Missed& missed = **judged;
+      recall_authority = 1 - Count(missed.by_authority) / missed.expected;
+      recall_other = 1 - Count(missed.by_other) / missed.expected;
     } else if (exact) {
       recall_authority = recall_other = 1;
     }
@@ -143,18 +155,21 @@ Result<ShadowReader::Missed> ShadowReader::CompareExactly(const RequestContext& 
                                                           const Keys& by_other) {
   SearchRequest request = job.request;
   request.exact = true;
-  const SearchResult truth = TRY(job.authority->Search(context, request));
+  SearchResult truth = TRY(job.authority->Search(context, request));
   const Keys expected = KeysOf(truth);
   return Missed{.by_authority = Without(expected, by_authority),
                 .by_other = Without(expected, by_other),
-                .expected = Count(expected)};
+                .expected = Count(expected),
+                .truth = std::move(truth)};
 }
 
-/// The same of two comparisons, some time apart: only what both miss is missed. A record written
-/// between two of the searches compared is so found out of the account.
-Result<ShadowReader::Missed> ShadowReader::MissedTwice(const RequestContext& context,
-                                                       const Job& job, const Keys& by_authority,
-                                                       const Keys& by_other) const {
+/// The same of two comparisons, some time apart: only what both miss is missed, and nothing is
+/// known when the exact answer changed between them. Writes between the searches that are compared,
+/// of which a small collection may see some for every key, are so taken out of the account.
+Result<std::optional<ShadowReader::Missed>> ShadowReader::MissedTwice(const RequestContext& context,
+                                                                      const Job& job,
+                                                                      const Keys& by_authority,
+                                                                      const Keys& by_other) const {
   Missed first = TRY(CompareExactly(context, job, by_authority, by_other));
   if (Count(first.by_authority) + Count(first.by_other) == 0) {
     return first;
@@ -164,6 +179,9 @@ Result<ShadowReader::Missed> ShadowReader::MissedTwice(const RequestContext& con
   const SearchResult authority = TRY(job.authority->Search(context, job.request));
   const SearchResult other = TRY(job.other->Search(context, job.request));
   const Missed second = TRY(CompareExactly(context, job, KeysOf(authority), KeysOf(other)));
+  if (!SameHits(first.truth, second.truth)) {
+    return std::optional<Missed>();
+  }
   first.by_authority = Common(first.by_authority, second.by_authority);
   first.by_other = Common(first.by_other, second.by_other);
   return first;

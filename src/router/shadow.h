@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,8 @@ struct ShadowOptions {
   size_t queue = 128;                        ///< above: dropped and counted
   std::chrono::milliseconds timeout{5'000};  ///< of one shadow read
   double exact_percent = 20;                 ///< of shadow reads: also compared with exact search
-  /// Hits missed are looked for once more after this time: what a write made in between both stores
-  /// answered is no fault of an index.
+  /// Hits missed are looked for once more after this time, and count when the exact answer is still
+  /// the same: what a write made in between is no fault of an index.
   std::chrono::milliseconds settle{200};
 };
 
@@ -86,11 +87,13 @@ class ShadowReader {
     Keys by_authority;
     Keys by_other;
     double expected = 0;
+    SearchResult truth;
   };
   static Result<Missed> CompareExactly(const RequestContext& context, const Job& job,
                                        const Keys& by_authority, const Keys& by_other);
-  Result<Missed> MissedTwice(const RequestContext& context, const Job& job,
-                             const Keys& by_authority, const Keys& by_other) const;
+  /// nullopt: the exact answer changed meanwhile, and nothing can be said.
+  Result<std::optional<Missed>> MissedTwice(const RequestContext& context, const Job& job,
+                                            const Keys& by_authority, const Keys& by_other) const;
 
   const ShadowOptions options_;
   Random& random_;

@@ -64,6 +64,7 @@ std::shared_ptr<const Version> Catalog::VersionOf(const Collection& collection) 
 std::vector<std::shared_ptr<Collection>> Catalog::All() const {
   std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<Collection>> all;
+  all.reserve(entries_.size());
   for (const auto& [name, entry] : entries_) {
     all.push_back(entry.collection);
   }
@@ -73,6 +74,7 @@ std::vector<std::shared_ptr<Collection>> Catalog::All() const {
 std::vector<std::string> Catalog::Names() const {
   std::lock_guard lock(mutex_);
   std::vector<std::string> names;
+  names.reserve(entries_.size());
   for (const auto& [name, entry] : entries_) {
     names.push_back(name);
   }
@@ -157,11 +159,11 @@ std::optional<Location> FindLatest(const Version& version, const KeyRef& key) {
 std::optional<FoundRow> FindPinned(const Pin& pin, const KeyRef& key) {
   const Version& version = *pin.version;
   if (auto place = version.active->Find(key, pin.lsn)) {
-    return FoundRow{.place = std::move(*place)};
+    return FoundRow{.place = *place};
   }
   for (auto frozen = version.frozen.rbegin(); frozen != version.frozen.rend(); ++frozen) {
     if (auto place = frozen->rows->Find(key, pin.lsn)) {
-      return FoundRow{.place = std::move(*place)};
+      return FoundRow{.place = *place};
     }
   }
   for (auto sealed = version.sealed.rbegin(); sealed != version.sealed.rend(); ++sealed) {

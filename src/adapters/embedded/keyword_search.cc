@@ -112,6 +112,7 @@ class KeywordSearch {
     std::vector<Candidate> candidates;
     for (const TextSegment& segment : segments_) {
       std::vector<KeywordLeg> legs;
+      legs.reserve(fields_.size());
       for (size_t f = 0; f < fields_.size(); ++f) {
         legs.push_back({.index = segment.indexes[f].get(), .corpus = &corpora[f]});
       }

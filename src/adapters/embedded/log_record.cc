@@ -1,5 +1,6 @@
 #include "adapters/embedded/log_record.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -52,6 +53,8 @@ Result<LogRecord> DecodeLogRecord(std::string_view payload) {
 Result<std::vector<Record>> DecodeLogRows(const CollectionSchema& schema, const LogRecord& record) {
   ByteReader reader(record.body);
   std::vector<Record> rows;
+  // A damaged count must not ask for more memory than the body could fill.
+  rows.reserve(std::min<size_t>(record.rows, record.body.size()));
   for (uint32_t i = 0; i < record.rows; ++i) {
     rows.push_back(TRY(DecodeRecord(schema, reader)));
   }
@@ -61,6 +64,7 @@ Result<std::vector<Record>> DecodeLogRows(const CollectionSchema& schema, const 
 Result<std::vector<RecordKey>> DecodeLogKeys(const LogRecord& record) {
   ByteReader reader(record.body);
   std::vector<RecordKey> keys;
+  keys.reserve(std::min<size_t>(record.rows, record.body.size()));
   for (uint32_t i = 0; i < record.rows; ++i) {
     keys.push_back(TRY(DecodeKey(reader)));
   }

@@ -44,8 +44,8 @@ Result<std::vector<PinnedBlock>> BlocksOf(const Pin& pin) {
     blocks.push_back({.block = segment->block(), .sealed = segment.get()});
   }
   const auto add = [&](const MutableSegment& segment) {
-    for (RowBlock& block : segment.Blocks(pin.lsn)) {
-      blocks.push_back({.block = std::move(block), .growing = &segment});
+    for (const RowBlock& block : segment.Blocks(pin.lsn)) {
+      blocks.push_back({.block = block, .growing = &segment});
     }
   };
   for (const FrozenSegment& frozen : pin.version->frozen) {

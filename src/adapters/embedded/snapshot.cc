@@ -74,6 +74,7 @@ class Snapshot {
   /// Only saves the copy the time to build them.
   Status CopyIndexes(const SealedSegment& segment, const CollectionSchema& schema) {
     std::vector<std::string> names;
+    names.reserve(schema.vectors.size() + schema.fields.size());
     for (size_t i = 0; i < schema.vectors.size(); ++i) {
       names.push_back(VectorIndexFileName(segment.id(), i));
     }

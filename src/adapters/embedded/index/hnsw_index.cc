@@ -94,7 +94,7 @@ Status CheckColumn(const VectorColumn& column) {
 Result<std::unique_ptr<VectorIndex>> BuildHnsw(const VectorColumn& column,
                                                const IndexParameters& parameters,
                                                std::stop_token stop,
-                                               std::function<void(uint32_t)> progress) {
+                                               const std::function<void(uint32_t)>& progress) {
   TRY(CheckColumn(column));
   auto memory = TRY(BuildGraph(column, parameters, std::move(stop), progress));
   const std::byte* bytes = memory->data();

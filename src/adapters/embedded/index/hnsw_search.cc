@@ -162,6 +162,7 @@ bool HnswSearch::WalkTwoHop(uint32_t start, double share) {
   // A short plain walk shows what the surroundings are like, and finds places to begin.
   WalkLayer(view_, distances_, start, 0, std::min(kProbeEf, ef_), walk);
   std::vector<uint32_t> seeds;
+  seeds.reserve(walk.pool.size());
   for (size_t i = 0; i < walk.pool.size(); ++i) {
     seeds.push_back(walk.pool[i].node());
   }

@@ -76,10 +76,9 @@ struct IndexParameters {
 
 /// Builds an HNSW graph. kCancelled when `stop` is requested. `progress` (may be null) is told the
 /// number of slots done now and then.
-Result<std::unique_ptr<VectorIndex>> BuildHnsw(const VectorColumn& column,
-                                               const IndexParameters& parameters,
-                                               std::stop_token stop,
-                                               std::function<void(uint32_t)> progress = nullptr);
+Result<std::unique_ptr<VectorIndex>> BuildHnsw(
+    const VectorColumn& column, const IndexParameters& parameters, std::stop_token stop,
+    const std::function<void(uint32_t)>& progress = nullptr);
 /// Opens what Serialize wrote for the same column; `bytes` is borrowed and outlives the index.
 /// kDataLoss when damaged or not of this column.
 Result<std::unique_ptr<VectorIndex>> OpenHnsw(const VectorColumn& column,
