@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstring>
 #include <exception>
 #include <stop_token>
 
 #include <curl/curl.h>
 
 #include "base/executor.h"
+#include "net/socket.h"
 
 namespace roost {
 namespace {
@@ -26,14 +26,6 @@ struct HeaderList {
   ~HeaderList() { curl_slist_free_all(first); }
   void Add(const std::string& line) { first = curl_slist_append(first, line.c_str()); }
 };
-
-std::string SystemWords(int error_number) {
-  std::string words = std::strerror(error_number);
-  if (!words.empty()) {
-    words[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(words[0])));
-  }
-  return words;
-}
 
 /// "http://host:port" of a URL, for messages: the rest may hold secrets.
 std::string Origin(const std::string& url) {
@@ -156,7 +148,7 @@ size_t HttpClient::Handle::OnUpload(char* buffer, size_t, size_t size, void* use
     self->piece_sent_ = 0;
   }
   const size_t bytes = std::min(size, self->piece_.size() - self->piece_sent_);
-  std::memcpy(buffer, self->piece_.data() + self->piece_sent_, bytes);
+  std::copy_n(self->piece_.data() + self->piece_sent_, bytes, buffer);
   self->piece_sent_ += bytes;
   return bytes;
 }
@@ -181,6 +173,10 @@ void HttpClient::Handle::SetUp(const RequestContext& context, const HttpCall& ca
   if (!options.ca_file.empty()) {
     Set(CURLOPT_CAINFO, options.ca_file.c_str());
   }
+  if (!options.certificate_file.empty()) {
+    Set(CURLOPT_SSLCERT, options.certificate_file.c_str());
+    Set(CURLOPT_SSLKEY, options.key_file.c_str());
+  }
   if (options.send_context && !context.request_id.empty()) {
     headers.Add("X-Request-Id: " + context.request_id);
   }
@@ -190,7 +186,7 @@ void HttpClient::Handle::SetUp(const RequestContext& context, const HttpCall& ca
     headers.Add("X-Request-Timeout-Ms: " + std::to_string(std::max<int64_t>(left.count(), 1)));
   }
   for (const auto& [name, value] : call.headers) {
-    headers.Add(value.empty() ? name + ";" : name + ": " + value);
+    headers.Add(value.empty() ? name + ";" : std::string(name).append(": ").append(value));
   }
   SetBody(call, headers);
   Set(CURLOPT_HTTPHEADER, headers.first);
@@ -235,7 +231,6 @@ Status HttpClient::Handle::Transfer(const RequestContext& context) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(context.deadline.Remaining());
     const auto wait = std::min(left + std::chrono::milliseconds(1), kMaxPoll);
-    const BlockingSection blocking;
     curl_multi_poll(multi_, nullptr, 0, static_cast<int>(wait.count()), nullptr);
   }
 }
@@ -262,6 +257,7 @@ Error HttpClient::Handle::Explain(CURLcode code, const Options& options) const {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
       return Unavailable("cannot reach " + origin + " by TLS: " + words +
                          "; check its certificate and the CA file");
     default:
@@ -302,7 +298,8 @@ Result<HttpReply> HttpClient::Handle::Run(const RequestContext& context, const H
   curl_multi_remove_handle(multi_, easy_);
   call_ = nullptr;
   if (error) {
-    error->outcome_unknown = sent > 0 && call.method != "GET" && call.method != "HEAD";
+    error->outcome_unknown =
+        sent > 0 && !call.safe && call.method != "GET" && call.method != "HEAD";
     return std::move(*error);
   }
   reply_.status = static_cast<int>(status);
@@ -311,28 +308,75 @@ Result<HttpReply> HttpClient::Handle::Run(const RequestContext& context, const H
 
 HttpClient::HttpClient(Options options) : options_(std::move(options)) { InitCurl(); }
 
-HttpClient::~HttpClient() = default;
-
-std::unique_ptr<HttpClient::Handle> HttpClient::TakeHandle() {
-  std::lock_guard lock(mutex_);
-  if (idle_.empty()) {
-    return std::make_unique<Handle>();
+HttpClient::~HttpClient() {
+  if (options_.idle != nullptr) {
+    options_.idle->Add(-static_cast<double>(idle_.size()));
   }
-  auto handle = std::move(idle_.back());
-  idle_.pop_back();
-  return handle;
+}
+
+Result<std::unique_ptr<HttpClient::Handle>> HttpClient::TakeHandle(const RequestContext& context) {
+  const auto free = [this] { return in_use_ < options_.max_connections; };
+  std::unique_lock lock(mutex_);
+  if (!free()) {
+    ++waiting_;
+    const auto until = context.deadline.infinite()
+                           ? std::chrono::steady_clock::now() + context.deadline.Remaining()
+                           : context.deadline.time;
+    const bool got = freed_.wait_until(lock, context.stop, until, free);
+    --waiting_;
+    if (!got && context.stop.stop_requested()) {
+      return Cancelled("the request was cancelled while waiting for an HTTP connection");
+    }
+    if (!got) {
+      return DeadlineExceeded("no HTTP connection became free in time; all " +
+                              std::to_string(options_.max_connections) +
+                              " are in use (raise the pool's size or lower the load)");
+    }
+  }
+  ++in_use_;
+  std::unique_ptr<Handle> handle;
+  if (!idle_.empty()) {
+    handle = std::move(idle_.back());
+    idle_.pop_back();
+  }
+  lock.unlock();
+  if (options_.in_use != nullptr) {
+    options_.in_use->Add(1);
+  }
+  if (options_.idle != nullptr && handle != nullptr) {
+    options_.idle->Add(-1);
+  }
+  return handle != nullptr ? std::move(handle) : std::make_unique<Handle>();
 }
 
 void HttpClient::GiveBack(std::unique_ptr<Handle> handle) {
-  std::lock_guard lock(mutex_);
-  if (idle_.size() < options_.max_idle) {
-    idle_.push_back(std::move(handle));
+  bool kept = false;
+  {
+    const std::lock_guard lock(mutex_);
+    --in_use_;
+    kept = idle_.size() < options_.max_idle;
+    if (kept) {
+      idle_.push_back(std::move(handle));
+    }
   }
+  freed_.notify_one();
+  if (options_.in_use != nullptr) {
+    options_.in_use->Add(-1);
+  }
+  if (options_.idle != nullptr && kept) {
+    options_.idle->Add(1);
+  }
+}
+
+HttpClient::Stats HttpClient::stats() const {
+  const std::lock_guard lock(mutex_);
+  return {.in_use = in_use_, .idle = idle_.size(), .waiting = waiting_};
 }
 
 Result<HttpReply> HttpClient::Call(const RequestContext& context, const HttpCall& call) {
   TRY(context.CheckAlive("calling " + Origin(call.url)));
-  auto handle = TakeHandle();
+  const BlockingSection blocking;
+  auto handle = TRY(TakeHandle(context));
   Result<HttpReply> reply = handle->Run(context, call, options_);
   GiveBack(std::move(handle));
   return reply;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "base/context.h"
 #include "base/result.h"
 #include "net/http_server.h"
+#include "telemetry/metrics.h"
 
 namespace roost {
 
@@ -29,6 +31,8 @@ struct HttpCall {
   /// Takes each piece of a 2xx reply's body instead of HttpReply::body. An error stops the call,
   /// which returns it.
   std::function<Status(std::string_view)> download;
+  /// Changes nothing at the server, whatever the method says (a search by POST).
+  bool safe = false;
 };
 
 struct HttpReply {
@@ -41,16 +45,18 @@ struct HttpReply {
 };
 
 /// Blocking HTTP/1.1 calls over kept-alive connections. Thread safe: concurrent calls use
-/// connections of their own; up to max_idle of them are kept for later calls.
+/// connections of their own, at most max_connections, and wait for one until their deadline; up to
+/// max_idle of them are kept for later calls.
 ///
 /// A reply of any status is a success here. Errors: kUnavailable (cannot connect, connection lost,
 /// TLS refused), kDeadlineExceeded, kCancelled, kResourceExhausted (the reply is larger than
 /// max_reply_bytes), kInvalidArgument (the URL). An error after the request may have reached the
-/// server has `outcome_unknown` set, save for GET and HEAD.
+/// server has `outcome_unknown` set, save for GET, HEAD and safe calls.
 class HttpClient {
  public:
   struct Options {
     size_t max_idle = 16;
+    size_t max_connections = 256;
     std::chrono::milliseconds connect_timeout{5'000};
     size_t max_reply_bytes = size_t{256} << 20;  ///< not for `download`
     /// Appended to "cannot reach …": what the user may do about it.
@@ -59,6 +65,16 @@ class HttpClient {
     bool send_context = true;
     std::string ca_file;  ///< PEM; empty: the system's
     bool verify_tls = true;
+    std::string certificate_file;  ///< PEM, the client's own; empty: none. With key_file
+    std::string key_file;          ///< PEM
+    /// Follow the numbers in Stats; null: nobody asks. They outlive the client.
+    Gauge* in_use = nullptr;
+    Gauge* idle = nullptr;
+  };
+  struct Stats {
+    size_t in_use = 0;
+    size_t idle = 0;
+    size_t waiting = 0;  ///< calls that wait for a connection
   };
 
   HttpClient() : HttpClient(Options()) {}
@@ -69,16 +85,20 @@ class HttpClient {
 
   /// Honours the context's deadline and stop within milliseconds.
   Result<HttpReply> Call(const RequestContext& context, const HttpCall& call);
+  Stats stats() const;
 
  private:
   class Handle;
 
-  std::unique_ptr<Handle> TakeHandle();
+  Result<std::unique_ptr<Handle>> TakeHandle(const RequestContext& context);
   void GiveBack(std::unique_ptr<Handle> handle);
 
   const Options options_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any freed_;
   std::vector<std::unique_ptr<Handle>> idle_;
+  size_t in_use_ = 0;
+  size_t waiting_ = 0;
 };
 
 }  // namespace roost

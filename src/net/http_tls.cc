@@ -6,6 +6,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 namespace roost {
 namespace {
@@ -34,20 +35,19 @@ int SelectProtocol(SSL*, const unsigned char** out, unsigned char* out_size,
 }  // namespace
 
 struct TlsContext::Impl {
-  SSL_CTX* context = SSL_CTX_new(TLS_server_method());
+  explicit Impl(const SSL_METHOD* method) : context(SSL_CTX_new(method)) {}
   ~Impl() { SSL_CTX_free(context); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  Status UseCertificate(const std::string& certificate_file, const std::string& key_file);
+  void SetRules();
+
+  SSL_CTX* context;
 };
 
-TlsContext::TlsContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-TlsContext::~TlsContext() = default;
-
-Result<std::unique_ptr<TlsContext>> TlsContext::Load(const std::string& certificate_file,
-                                                     const std::string& key_file) {
-  auto impl = std::make_unique<Impl>();
-  SSL_CTX* context = impl->context;
-  if (context == nullptr) {
-    return Internal("OpenSSL could not be set up: " + LastOpenSslError());
-  }
+Status TlsContext::Impl::UseCertificate(const std::string& certificate_file,
+                                        const std::string& key_file) {
   ERR_clear_error();
   if (SSL_CTX_use_certificate_chain_file(context, certificate_file.c_str()) != 1) {
     return InvalidArgument("cannot use TLS certificate \"" + certificate_file +
@@ -58,13 +58,56 @@ Result<std::unique_ptr<TlsContext>> TlsContext::Load(const std::string& certific
     return InvalidArgument("cannot use TLS key \"" + key_file + "\": " + LastOpenSslError() +
                            "; it must be the PEM key of certificate \"" + certificate_file + "\"");
   }
+  return {};
+}
+
+void TlsContext::Impl::SetRules() {
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_options(
       context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_alpn_select_cb(context, &SelectProtocol, nullptr);
+}
+
+TlsContext::TlsContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TlsContext::~TlsContext() = default;
+
+Result<std::unique_ptr<TlsContext>> TlsContext::Load(const std::string& certificate_file,
+                                                     const std::string& key_file) {
+  auto impl = std::make_unique<Impl>(TLS_server_method());
+  if (impl->context == nullptr) {
+    return Internal("OpenSSL could not be set up: " + LastOpenSslError());
+  }
+  TRY(impl->UseCertificate(certificate_file, key_file));
+  impl->SetRules();
+  SSL_CTX_set_alpn_select_cb(impl->context, &SelectProtocol, nullptr);
+  return std::unique_ptr<TlsContext>(new TlsContext(std::move(impl)));
+}
+
+Result<std::unique_ptr<TlsContext>> TlsContext::LoadClient(const TlsOptions& options) {
+  auto impl = std::make_unique<Impl>(TLS_client_method());
+  if (impl->context == nullptr) {
+    return Internal("OpenSSL could not be set up: " + LastOpenSslError());
+  }
+  ERR_clear_error();
+  if (!options.certificate_file.empty()) {
+    TRY(impl->UseCertificate(options.certificate_file, options.key_file));
+  }
+  if (options.verify) {
+    const bool loaded =
+        options.ca_file.empty()
+            ? SSL_CTX_set_default_verify_paths(impl->context) == 1
+            : SSL_CTX_load_verify_locations(impl->context, options.ca_file.c_str(), nullptr) == 1;
+    if (!loaded) {
+      return InvalidArgument("cannot use TLS CA file \"" + options.ca_file +
+                             "\": " + LastOpenSslError() + "; it must be a PEM file");
+    }
+    SSL_CTX_set_verify(impl->context, SSL_VERIFY_PEER, nullptr);
+  }
+  impl->SetRules();
+  static constexpr unsigned char kOurs[] = "\x02h2";
+  SSL_CTX_set_alpn_protos(impl->context, kOurs, sizeof kOurs - 1);
   return std::unique_ptr<TlsContext>(new TlsContext(std::move(impl)));
 }
 
@@ -119,6 +162,17 @@ TlsSession::TlsSession(const TlsContext& context) : impl_(std::make_unique<Impl>
   SSL_set_accept_state(impl_->ssl);
 }
 
+TlsSession::TlsSession(const TlsContext& context, const std::string& host) : TlsSession(context) {
+  SSL_set_connect_state(impl_->ssl);
+  X509_VERIFY_PARAM* rules = SSL_get0_param(impl_->ssl);
+  if (X509_VERIFY_PARAM_set1_ip_asc(rules, host.c_str()) == 1) {
+    return;  // An address has no name to announce.
+  }
+  ERR_clear_error();
+  SSL_set1_host(impl_->ssl, host.c_str());
+  SSL_set_tlsext_host_name(impl_->ssl, host.c_str());
+}
+
 TlsSession::~TlsSession() = default;
 
 TlsSession::State TlsSession::Receive(std::string_view bytes, std::span<char> scratch,
@@ -137,9 +191,13 @@ TlsSession::State TlsSession::Receive(std::string_view bytes, std::span<char> sc
         return State::kOpen;
       case SSL_ERROR_ZERO_RETURN:
         return State::kEnded;
-      default:
+      default: {
+        const long verdict = SSL_get_verify_result(impl_->ssl);
+        failure_ =
+            verdict != X509_V_OK ? X509_verify_cert_error_string(verdict) : LastOpenSslError();
         ERR_clear_error();
         return State::kFailed;
+      }
     }
   }
 }
