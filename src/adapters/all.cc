@@ -4,7 +4,10 @@
 #include <array>
 #include <string_view>
 
+#include "adapters/milvus/milvus_store.h"
+#include "adapters/opensearch/opensearch_store.h"
 #include "adapters/pgvector/pgvector_store.h"
+#include "adapters/weaviate/weaviate_store.h"
 
 namespace roost {
 
@@ -19,20 +22,51 @@ struct Adapter {
   Capabilities (*declared)();
 };
 
+/// A store of a narrower class as what the others see of it.
+template <typename Store>
+Result<std::unique_ptr<VectorStore>> AsVectorStore(Result<std::unique_ptr<Store>> store) {
+  return std::unique_ptr<VectorStore>(TRY(std::move(store)));
+}
+
 Result<std::unique_ptr<VectorStore>> ConnectPgVector(const std::string& address,
                                                      const RemoteStoreOptions& options,
                                                      Clock& clock, Metrics& metrics) {
-  std::unique_ptr<PgVectorStore> store = TRY(
+  return AsVectorStore(
       OpenPgVectorStore({.uri = address, .max_connections = options.connections}, clock, metrics));
-  return std::unique_ptr<VectorStore>(std::move(store));
+}
+
+Result<std::unique_ptr<VectorStore>> ConnectOpenSearch(const std::string& address,
+                                                       const RemoteStoreOptions& options,
+                                                       Clock& clock, Metrics& metrics) {
+  return AsVectorStore(OpenOpenSearchStore({.uri = address, .max_connections = options.connections},
+                                           clock, metrics));
+}
+
+// Milvus and Weaviate carry any number of calls on one connection.
+Result<std::unique_ptr<VectorStore>> ConnectMilvus(const std::string& address,
+                                                   const RemoteStoreOptions&, Clock& clock,
+                                                   Metrics& metrics) {
+  return AsVectorStore(OpenMilvusStore({.uri = address}, clock, metrics));
+}
+
+Result<std::unique_ptr<VectorStore>> ConnectWeaviate(const std::string& address,
+                                                     const RemoteStoreOptions&, Clock& clock,
+                                                     Metrics& metrics) {
+  return AsVectorStore(OpenWeaviateStore({.uri = address}, clock, metrics));
 }
 
 Capabilities DeclaredPgVector() { return PgVectorCapabilities({}); }
+Capabilities DeclaredOpenSearch() { return OpenSearchCapabilities({}); }
+Capabilities DeclaredMilvus() { return MilvusCapabilities({}); }
+Capabilities DeclaredWeaviate() { return WeaviateCapabilities({}); }
 
 // One line a store.
 constexpr std::array kAdapters = {
     Adapter{"postgresql://", ConnectPgVector, DeclaredPgVector},
     Adapter{"postgres://", ConnectPgVector, DeclaredPgVector},
+    Adapter{"milvus://", ConnectMilvus, DeclaredMilvus},
+    Adapter{"weaviate://", ConnectWeaviate, DeclaredWeaviate},
+    Adapter{"opensearch://", ConnectOpenSearch, DeclaredOpenSearch},
 };
 
 /// nullptr when no adapter knows the address.

@@ -16,7 +16,9 @@ struct RemoteStoreOptions {
 };
 
 /// What users may write as the address of a store.
-inline constexpr std::string_view kAddressForms = "postgresql://USER@HOST:PORT/DATABASE";
+inline constexpr std::string_view kAddressForms =
+    "postgresql://USER@HOST:PORT/DATABASE, milvus://HOST:PORT, weaviate://HOST:PORT or "
+    "opensearch://HOST:PORT";
 bool KnowsAddress(std::string_view address);
 
 /// What the store behind an address can do, as far as that is certain before anybody has connected:

@@ -1,12 +1,14 @@
 #include "server/config.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 #include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
 #include "adapters/all.h"
+#include "base/strings.h"
 #include "server/config_table.h"
 
 namespace roost {
@@ -139,9 +141,18 @@ std::string HideSecrets(std::string_view address) {
   if (host != std::string::npos && colon < host) {
     shown.replace(colon + 1, host - colon - 1, "***");
   }
-  if (const size_t parameter = shown.find("password="); parameter != std::string::npos) {
-    const size_t start = parameter + std::string_view("password=").size();
-    shown.replace(start, std::min(shown.find('&', start), shown.size()) - start, "***");
+  // Values of options whose name says that they are secret.
+  for (size_t at = shown.find('?'); at != std::string::npos; at = shown.find('&', at + 1)) {
+    const size_t equals = shown.find('=', at);
+    const size_t end = std::min(shown.find('&', at + 1), shown.size());
+    const std::string name = ToLower(shown.substr(at + 1, std::min(equals, end) - at - 1));
+    constexpr std::array<std::string_view, 4> kSecret = {"password", "token", "api_key", "secret"};
+    const bool secret = std::any_of(kSecret.begin(), kSecret.end(), [&](std::string_view word) {
+      return name.find(word) != std::string::npos;
+    });
+    if (secret && equals < end) {
+      shown.replace(equals + 1, end - equals - 1, "***");
+    }
   }
   return shown;
 }
@@ -153,7 +164,7 @@ std::vector<EffectiveValue> ConfigKeys() {
     keys.push_back({key.name, key.show(defaults), EnvironmentName(key.name), key.help});
   }
   keys.push_back({"stores.NAME", "", "ROOST_STORES_NAME",
-                  "address of a further store: postgresql://USER@HOST:PORT/DATABASE"});
+                  "address of a further store: " + std::string(kAddressForms)});
   return keys;
 }
 

@@ -91,6 +91,9 @@ TEST(Config, SecretsAreNeverShown) {
   EXPECT_EQ(HideSecrets("postgresql://bob:s3:cr@t@host:1/db?password=x&a=b"),
             "postgresql://bob:***@host:1/db?password=***&a=b");
   EXPECT_EQ(HideSecrets("postgresql://bob@host:1/db"), "postgresql://bob@host:1/db");
+  EXPECT_EQ(HideSecrets("weaviate://host:1?tls=true&API_KEY=abc&verify=false&token=d&x"),
+            "weaviate://host:1?tls=true&API_KEY=***&verify=false&token=***&x");
+  EXPECT_EQ(HideSecrets("milvus://h?token=root:Milvus"), "milvus://h?token=***");
   const auto loaded =
       LoadConfig({.file = {}, .values = {{"stores.pg", "postgresql://bob:secret@h/d"}}}, {});
   ASSERT_TRUE(loaded.ok());

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/context.h"
+#include "base/result.h"
+#include "store/types.h"
+
+namespace roost {
+
+/// Keeps one Insert of a key apart from all other writes of it in this process: Milvus has no
+/// write that fails when the key exists, so Insert looks and then writes. Thread safe.
+class MilvusKeyLocks {
+ public:
+  enum class Mode : uint8_t { kShared, kExclusive };
+
+  /// Keys held until its end.
+  class Hold {
+   public:
+    Hold(MilvusKeyLocks& locks, std::vector<uint64_t> keys, Mode mode)
+        : locks_(&locks), keys_(std::move(keys)), mode_(mode) {}
+    Hold(Hold&& other) noexcept
+        : locks_(std::exchange(other.locks_, nullptr)),
+          keys_(std::move(other.keys_)),
+          mode_(other.mode_) {}
+    Hold& operator=(Hold&&) = delete;
+    ~Hold();
+
+   private:
+    MilvusKeyLocks* locks_;
+    std::vector<uint64_t> keys_;
+    Mode mode_;
+  };
+
+  /// Waits until no other write stands against it; at once for all keys, so that two batches never
+  /// wait for each other. kDeadlineExceeded, kCancelled.
+  Result<Hold> Acquire(const RequestContext& context, const std::string& collection,
+                       std::span<const RecordKey* const> keys, Mode mode);
+
+ private:
+  void Release(std::span<const uint64_t> keys, Mode mode);
+
+  std::mutex mutex_;
+  std::condition_variable_any released_;
+  /// By hash of collection and key: how many share it, or −1. Two keys of one hash only wait for
+  /// each other.
+  std::unordered_map<uint64_t, int> held_;
+};
+
+}  // namespace roost

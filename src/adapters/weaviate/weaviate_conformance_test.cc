@@ -1,0 +1,33 @@
+// The suite that every store passes, against a real server.
+
+#include <cstdlib>
+#include <iostream>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "adapters/weaviate/weaviate_testing.h"
+#include "store/conformance/conformance.h"
+
+namespace roost {
+namespace {
+
+std::unique_ptr<VectorStore> Open() {
+  auto store = OpenWeaviateStore(SharedServer(), TestClock(), TestMetrics());
+  if (!store.ok()) {
+    std::cerr << store.error().ToString() << "\n";
+    std::exit(1);
+  }
+  return *std::move(store);
+}
+
+const bool kRegistered = [] {
+  RegisterConformanceTests({.name = "Weaviate",
+                            .make = Open,
+                            .prefix = "wv" + std::to_string(getpid()) + "_",
+                            .shared = true});
+  return true;
+}();
+
+}  // namespace
+}  // namespace roost
