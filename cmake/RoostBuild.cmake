@@ -72,24 +72,42 @@ function(roost_library name)
   target_link_libraries(roost_${name} PUBLIC Threads::Threads ${arg_LINKS} PRIVATE ${arg_PRIVATE_LINKS})
 endfunction()
 
-# roost_test(NAME SOURCES … LINKS … [LABELS …] [TIMEOUT seconds] [ENVIRONMENT …])
-# One binary for all tests of a folder -> target NAME_test, ctest entry NAME. It reads and writes
-# only temporary folders and binds only free ports, so entries may run side by side.
+# roost_test(NAME SOURCES … LINKS … [LABELS …] [TIMEOUT seconds] [ENVIRONMENT …] [SHARDS n])
+# One binary for all tests of a folder -> target NAME_test, ctest entry NAME; with SHARDS, entries
+# NAME_1 … NAME_n with a part of the tests each. It reads and writes only temporary folders and binds
+# only free ports, so entries may run side by side.
 function(roost_test name)
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINKS;LABELS;ENVIRONMENT" ${ARGN})
+  cmake_parse_arguments(arg "" "TIMEOUT;SHARDS" "SOURCES;LINKS;LABELS;ENVIRONMENT" ${ARGN})
   if(NOT ROOST_TESTS)
     return()
   endif()
   add_executable(${name}_test ${arg_SOURCES})
-  # Instrumented tests compile twice as fast unoptimised; what they try is in the libraries.
+  # Instrumented tests compile twice as fast unoptimised and without the checks at every use of a
+  # pointer; what they try is in the libraries, which have all checks.
   target_compile_options(${name}_test PRIVATE $<$<CONFIG:Debug>:-O0>)
+  if(ROOST_SANITIZE STREQUAL "address")
+    target_compile_options(${name}_test PRIVATE -fno-sanitize=null,vptr,alignment)
+  endif()
   target_link_libraries(${name}_test PRIVATE ${arg_LINKS} GTest::gmock GTest::gtest_main)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
-  add_test(NAME ${name} COMMAND ${name}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
-                       ENVIRONMENT "${arg_ENVIRONMENT}")
+  if(NOT arg_SHARDS)
+    set(arg_SHARDS 1)
+  endif()
+  foreach(shard RANGE 1 ${arg_SHARDS})
+    set(entry ${name})
+    set(environment ${arg_ENVIRONMENT})
+    if(arg_SHARDS GREATER 1)
+      set(entry ${name}_${shard})
+      math(EXPR index "${shard} - 1")
+      list(APPEND environment GTEST_TOTAL_SHARDS=${arg_SHARDS} GTEST_SHARD_INDEX=${index})
+    endif()
+    add_test(NAME ${entry} COMMAND ${name}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    # Parts of a whole are the longest entries: they start first.
+    set_tests_properties(${entry} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
+                         ENVIRONMENT "${environment}" COST ${arg_SHARDS})
+  endforeach()
   foreach(label IN ITEMS threads release)
     if(label IN_LIST arg_LABELS)
       add_dependencies(${label}_tests ${name}_test)

@@ -54,18 +54,23 @@ Keys Without(const Keys& expected, const Keys& found) {
 /// Of each query: the keys that are in both.
 Keys Common(const Keys& a, const Keys& b) { return Without(a, Without(a, b)); }
 
-double Count(const Keys& keys) {
-  size_t count = 0;
-  for (const std::vector<RecordKey>& list : keys) {
-    count += list.size();
-  }
-  return static_cast<double>(count);
+bool Empty(const Keys& keys) {
+  return std::all_of(keys.begin(), keys.end(), [](const auto& list) { return list.empty(); });
 }
 
-/// Share of `expected` that `found` has, over all queries; 1 where nothing is expected.
-double Share(const Keys& expected, const Keys& found) {
-  const double all = Count(expected);
-  return all == 0 ? 1 : Count(Common(expected, found)) / all;
+/// Share of `expected` that is not among `missed`, which is a part of it; mean over the queries, 1
+/// where nothing is expected.
+double ShareFound(const Keys& expected, const Keys& missed) {
+  if (expected.empty()) {
+    return 1;
+  }
+  double sum = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    sum += expected[i].empty() ? 1
+                               : 1 - static_cast<double>(missed[i].size()) /
+                                         static_cast<double>(expected[i].size());
+  }
+  return sum / static_cast<double>(expected.size());
 }
 
 }  // namespace
@@ -124,19 +129,18 @@ void ShadowReader::Compare(const Job& job) {
   if (exact) {
     const Result<std::optional<Missed>> judged = MissedTwice(context, job, by_authority, by_other);
     exact = judged.ok() && judged->has_value();
-    if (exact && (*judged)->expected > 0) {
+    if (exact) {
       const Missed& missed = **judged;
-      recall_authority = 1 - Count(missed.by_authority) / missed.expected;
-      recall_other = 1 - Count(missed.by_other) / missed.expected;
-    } else if (exact) {
-      recall_authority = recall_other = 1;
+      const Keys expected = KeysOf(missed.truth);
+      recall_authority = ShareFound(expected, missed.by_authority);
+      recall_other = ShareFound(expected, missed.by_other);
     }
   }
   reads_.Increment();
   std::lock_guard lock(mutex_);
   Sums& sums = sums_[job.request.collection];
   ++sums.reads;
-  sums.overlap += Share(by_authority, by_other);
+  sums.overlap += ShareFound(by_authority, Without(by_authority, by_other));
   (job.from_authority ? sums.seconds_authority : sums.seconds_other) += job.seconds;
   (job.from_authority ? sums.seconds_other : sums.seconds_authority) += seconds;
   if (exact) {
@@ -159,7 +163,6 @@ Result<ShadowReader::Missed> ShadowReader::CompareExactly(const RequestContext& 
   const Keys expected = KeysOf(truth);
   return Missed{.by_authority = Without(expected, by_authority),
                 .by_other = Without(expected, by_other),
-                .expected = Count(expected),
                 .truth = std::move(truth)};
 }
 
@@ -171,7 +174,7 @@ Result<std::optional<ShadowReader::Missed>> ShadowReader::MissedTwice(const Requ
                                                                       const Keys& by_authority,
                                                                       const Keys& by_other) const {
   Missed first = TRY(CompareExactly(context, job, by_authority, by_other));
-  if (Count(first.by_authority) + Count(first.by_other) == 0) {
+  if (Empty(first.by_authority) && Empty(first.by_other)) {
     return first;
   }
   FAILPOINT("shadow_settles");

@@ -82,13 +82,14 @@ class ShadowReader {
     bool exact;
   };
 
-  void Compare(const Job& job);
+  /// What two answers lack of the authority's exact one.
   struct Missed {
     Keys by_authority;
     Keys by_other;
-    double expected = 0;
     SearchResult truth;
   };
+
+  void Compare(const Job& job);
   static Result<Missed> CompareExactly(const RequestContext& context, const Job& job,
                                        const Keys& by_authority, const Keys& by_other);
   /// nullopt: the exact answer changed meanwhile, and nothing can be said.

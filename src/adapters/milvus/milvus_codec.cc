@@ -85,35 +85,9 @@ void Touch(DataType type, pb::ScalarField& out) {
   }
 }
 
-pb::DataType ElementType(DataType type) {
-  switch (type) {
-    case DataType::kBool:
-      return pb::Bool;
-    case DataType::kInt8:
-      return pb::Int8;
-    case DataType::kInt16:
-      return pb::Int16;
-    case DataType::kInt32:
-      return pb::Int32;
-    case DataType::kInt64:
-    case DataType::kTimestamp:
-      return pb::Int64;
-    case DataType::kFloat:
-      return pb::Float;
-    case DataType::kDouble:
-      return pb::Double;
-    case DataType::kJson:
-      return pb::JSON;
-    case DataType::kArray:
-      return pb::Array;
-    default:
-      return pb::VarChar;
-  }
-}
-
 void EncodeField(const FieldSchema& field, std::span<const Record* const> rows,
                  pb::FieldData& out) {
-  out.set_type(ElementType(field.type));
+  out.set_type(MilvusScalarType(field.type));
   auto& scalars = *out.mutable_scalars();
   for (const Record* row : rows) {
     const Value* value = FindValue(*row, field.name);
@@ -122,7 +96,7 @@ void EncodeField(const FieldSchema& field, std::span<const Record* const> rows,
       continue;
     }
     auto& arrays = *scalars.mutable_array_data();
-    arrays.set_element_type(ElementType(field.element_type));
+    arrays.set_element_type(MilvusScalarType(field.element_type));
     auto& array = *arrays.add_data();
     Touch(field.element_type, array);
     if (value != nullptr) {

@@ -13,11 +13,11 @@
 #include "adapters/milvus/milvus_codec.h"
 #include "adapters/milvus/milvus_error.h"
 #include "adapters/milvus/milvus_filter.h"
-#include "adapters/milvus/milvus_key_locks.h"
 #include "adapters/milvus/milvus_layout.h"
 #include "adapters/milvus/milvus_store.h"
 #include "base/random.h"
 #include "net/grpc_client.h"
+#include "store/key_locks.h"
 
 namespace roost {
 
@@ -169,7 +169,7 @@ class MilvusStore final : public VectorStore {
   Clock& clock_;
   Capabilities capabilities_;
   MilvusCatalogue catalogue_;
-  MilvusKeyLocks locks_;
+  KeyLocks locks_;
 };
 
 }  // namespace roost

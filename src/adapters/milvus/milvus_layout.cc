@@ -59,7 +59,57 @@ constexpr std::string_view kWords[] = {"and",
                                        "true",
                                        "within"};
 
-pb::DataType ScalarType(DataType type) {
+pb::DataType VectorType(DataType type) {
+  switch (StoredVectorType(type)) {
+    case DataType::kBinaryVector:
+      return pb::BinaryVector;
+    case DataType::kSparseVector:
+      return pb::SparseFloatVector;
+    default:
+      return pb::FloatVector;
+  }
+}
+
+void AddParam(pb::FieldSchema& field, const char* key, uint64_t value) {
+  auto* param = field.add_type_params();
+  param->set_key(key);
+  param->set_value(std::to_string(value));
+}
+
+uint32_t LengthOf(DataType type, uint32_t max_length) {
+  return type == DataType::kUuid ? 36 : std::min(max_length, kMaxStringBytes);
+}
+
+void FillScalar(const FieldSchema& field, pb::FieldSchema& out) {
+  out.set_data_type(MilvusScalarType(field.type));
+  if (out.data_type() == pb::VarChar) {
+    AddParam(out, "max_length", LengthOf(field.type, field.max_length));
+  }
+  if (field.type == DataType::kArray) {
+    out.set_element_type(MilvusScalarType(field.element_type));
+    AddParam(out, "max_capacity", field.max_capacity);
+    if (out.element_type() == pb::VarChar) {
+      AddParam(out, "max_length", LengthOf(field.element_type, field.max_length));
+    }
+  }
+}
+
+uint64_t ScalarBytes(const FieldSchema& field) {
+  switch (field.type) {
+    case DataType::kVarChar:
+    case DataType::kText:
+      return std::min<uint64_t>(field.max_length, 256);
+    case DataType::kJson:
+    case DataType::kArray:
+      return 512;
+    default:
+      return 40;
+  }
+}
+
+}  // namespace
+
+pb::DataType MilvusScalarType(DataType type) {
   switch (type) {
     case DataType::kBool:
       return pb::Bool;
@@ -84,56 +134,6 @@ pb::DataType ScalarType(DataType type) {
       return pb::VarChar;
   }
 }
-
-pb::DataType VectorType(DataType type) {
-  switch (StoredVectorType(type)) {
-    case DataType::kBinaryVector:
-      return pb::BinaryVector;
-    case DataType::kSparseVector:
-      return pb::SparseFloatVector;
-    default:
-      return pb::FloatVector;
-  }
-}
-
-void AddParam(pb::FieldSchema& field, const char* key, uint64_t value) {
-  auto* param = field.add_type_params();
-  param->set_key(key);
-  param->set_value(std::to_string(value));
-}
-
-uint32_t LengthOf(DataType type, uint32_t max_length) {
-  return type == DataType::kUuid ? 36 : std::min(max_length, kMaxStringBytes);
-}
-
-void FillScalar(const FieldSchema& field, pb::FieldSchema& out) {
-  out.set_data_type(ScalarType(field.type));
-  if (out.data_type() == pb::VarChar) {
-    AddParam(out, "max_length", LengthOf(field.type, field.max_length));
-  }
-  if (field.type == DataType::kArray) {
-    out.set_element_type(ScalarType(field.element_type));
-    AddParam(out, "max_capacity", field.max_capacity);
-    if (out.element_type() == pb::VarChar) {
-      AddParam(out, "max_length", LengthOf(field.element_type, field.max_length));
-    }
-  }
-}
-
-uint64_t ScalarBytes(const FieldSchema& field) {
-  switch (field.type) {
-    case DataType::kVarChar:
-    case DataType::kText:
-      return std::min<uint64_t>(field.max_length, 256);
-    case DataType::kJson:
-    case DataType::kArray:
-      return 512;
-    default:
-      return 40;
-  }
-}
-
-}  // namespace
 
 DataType StoredVectorType(DataType type) {
   return type == DataType::kFloat16Vector || type == DataType::kBFloat16Vector ||

@@ -13,6 +13,7 @@
 
 namespace milvus::proto::schema {
 class CollectionSchema;
+enum DataType : int;
 }  // namespace milvus::proto::schema
 
 namespace roost {
@@ -92,5 +93,8 @@ inline constexpr int kNullVectors = 10'000;
 /// Elements of a vector as Milvus keeps them: float16, bfloat16 and int8 as float32, which holds
 /// them all.
 DataType StoredVectorType(DataType type);
+
+/// How Milvus keeps a field, or an array's elements, of the type.
+milvus::proto::schema::DataType MilvusScalarType(DataType type);
 
 }  // namespace roost

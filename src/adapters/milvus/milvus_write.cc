@@ -155,8 +155,8 @@ Result<WriteResult> MilvusStore::UpsertRows(const Session& session, const WriteR
     }
   }
   const auto keys = KeysOf(records);
-  const auto hold = TRY(
-      locks_.Acquire(session.context, session.layout.name, keys, MilvusKeyLocks::Mode::kShared));
+  const auto hold =
+      TRY(locks_.Acquire(session.context, session.layout.name, keys, KeyLocks::Mode::kShared));
   const std::vector<Failure> failures = TRY(WriteRows(session, rows));
   std::map<size_t, const Error*> failed;
   for (const Failure& failure : failures) {
@@ -191,8 +191,8 @@ Result<WriteResult> MilvusStore::InsertRows(const Session& session, const WriteR
   TRY(ValidateRecords(session.layout.schema, capabilities_, records));
   TRY(CheckLimits(session.layout, records));
   const auto keys = KeysOf(records);
-  const auto hold = TRY(
-      locks_.Acquire(session.context, session.layout.name, keys, MilvusKeyLocks::Mode::kExclusive));
+  const auto hold =
+      TRY(locks_.Acquire(session.context, session.layout.name, keys, KeyLocks::Mode::kExclusive));
   const std::vector<RecordKey> there = TRY(KeysThere(session, keys));
   std::set<RecordKey> taken(there.begin(), there.end());
   std::map<size_t, Error> errors;
@@ -256,10 +256,9 @@ Result<DeleteResult> MilvusStore::DeleteRows(const Session& session, const Delet
     pointers.push_back(&key);
   }
   // With a filter nobody else of this process may change the records between look and delete.
-  const auto hold =
-      TRY(locks_.Acquire(session.context, session.layout.name, pointers,
-                         request.filter == nullptr ? MilvusKeyLocks::Mode::kShared
-                                                   : MilvusKeyLocks::Mode::kExclusive));
+  const auto hold = TRY(locks_.Acquire(
+      session.context, session.layout.name, pointers,
+      request.filter == nullptr ? KeyLocks::Mode::kShared : KeyLocks::Mode::kExclusive));
   if (request.filter != nullptr) {
     const MilvusFilter filter = TRY(Translate(session, std::nullopt, request.filter));
     std::vector<RecordKey> matching;

@@ -15,10 +15,10 @@
 #include "adapters/weaviate/weaviate_client.h"
 #include "adapters/weaviate/weaviate_codec.h"
 #include "adapters/weaviate/weaviate_filter.h"
-#include "adapters/weaviate/weaviate_key_locks.h"
 #include "adapters/weaviate/weaviate_names.h"
 #include "adapters/weaviate/weaviate_store.h"
 #include "adapters/weaviate/weaviate_table.h"
+#include "store/key_locks.h"
 
 namespace roost {
 

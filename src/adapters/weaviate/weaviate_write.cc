@@ -26,19 +26,17 @@ Status RefuseFence(const std::optional<uint64_t>& fence) {
   return {};
 }
 
-std::string LockName(const WeaviateTable& table, const RecordKey& key) {
-  return table.class_name + "/" + ObjectIdOf(key.key).ToString() + key.tenant;
-}
-
 }  // namespace
 
 Result<KeyLocks::Hold> WeaviateStore::Lock(const Session& session,
                                            std::span<const RecordKey> keys) {
-  std::set<std::string> names;
+  std::vector<const RecordKey*> pointers;
+  pointers.reserve(keys.size());
   for (const RecordKey& key : keys) {
-    names.insert(LockName(session.table, key));
+    pointers.push_back(&key);
   }
-  return key_locks_.Acquire(session.context, {names.begin(), names.end()});
+  return key_locks_.Acquire(session.context, session.table.class_name, pointers,
+                            KeyLocks::Mode::kExclusive);
 }
 
 std::optional<Error> WeaviateStore::Settle(const Session& session, const Record& row,

@@ -1,7 +1,8 @@
-#include "adapters/milvus/milvus_key_locks.h"
+#include "store/key_locks.h"
 
 #include <algorithm>
 
+#include "base/executor.h"
 #include "base/hash.h"
 
 namespace roost {
@@ -17,16 +18,15 @@ uint64_t HashOf(uint64_t seed, const RecordKey& key) {
 
 }  // namespace
 
-MilvusKeyLocks::Hold::~Hold() {
+KeyLocks::Hold::~Hold() {
   if (locks_ != nullptr) {
     locks_->Release(keys_, mode_);
   }
 }
 
-Result<MilvusKeyLocks::Hold> MilvusKeyLocks::Acquire(const RequestContext& context,
-                                                     const std::string& collection,
-                                                     std::span<const RecordKey* const> keys,
-                                                     Mode mode) {
+Result<KeyLocks::Hold> KeyLocks::Acquire(const RequestContext& context,
+                                         const std::string& collection,
+                                         std::span<const RecordKey* const> keys, Mode mode) {
   std::vector<uint64_t> hashes;
   hashes.reserve(keys.size());
   const uint64_t seed = Hash64(collection);
@@ -42,13 +42,15 @@ Result<MilvusKeyLocks::Hold> MilvusKeyLocks::Acquire(const RequestContext& conte
       return found == held_.end() || (mode == Mode::kShared && found->second > 0);
     });
   };
-  const auto until = context.deadline.infinite()
-                         ? std::chrono::steady_clock::now() + std::chrono::hours(24)
-                         : context.deadline.time;
-  if (!released_.wait_until(lock, context.stop, until, free)) {
-    lock.unlock();
-    TRY(context.CheckAlive("waiting for another write of the same keys"));
-    return DeadlineExceeded("another write of the same keys did not end in a day");
+  if (!free()) {
+    const BlockingSection blocking;
+    const bool got = context.deadline.infinite()
+                         ? released_.wait(lock, context.stop, free)
+                         : released_.wait_until(lock, context.stop, context.deadline.time, free);
+    if (!got) {
+      TRY(context.CheckAlive("waiting for another write of the same keys"));
+      return DeadlineExceeded("another write of the same keys did not end in time");
+    }
   }
   for (const uint64_t hash : hashes) {
     held_[hash] += mode == Mode::kShared ? 1 : -1;
@@ -56,7 +58,7 @@ Result<MilvusKeyLocks::Hold> MilvusKeyLocks::Acquire(const RequestContext& conte
   return Hold(*this, std::move(hashes), mode);
 }
 
-void MilvusKeyLocks::Release(std::span<const uint64_t> keys, Mode mode) {
+void KeyLocks::Release(std::span<const uint64_t> keys, Mode mode) {
   {
     const std::lock_guard lock(mutex_);
     for (const uint64_t key : keys) {

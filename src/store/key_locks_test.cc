@@ -1,4 +1,4 @@
-#include "adapters/milvus/milvus_key_locks.h"
+#include "store/key_locks.h"
 
 #include <algorithm>
 #include <atomic>
@@ -9,12 +9,12 @@
 namespace roost {
 namespace {
 
-using Mode = MilvusKeyLocks::Mode;
+using Mode = KeyLocks::Mode;
 
-class MilvusKeyLocksTest : public testing::Test {
+class KeyLocksTest : public testing::Test {
  protected:
-  Result<MilvusKeyLocks::Hold> Take(std::vector<RecordKey> keys, Mode mode,
-                                    std::chrono::milliseconds time) {
+  Result<KeyLocks::Hold> Take(std::vector<RecordKey> keys, Mode mode,
+                              std::chrono::milliseconds time) {
     RequestContext context;
     context.deadline = Deadline::After(time);
     std::vector<const RecordKey*> pointers;
@@ -26,10 +26,10 @@ class MilvusKeyLocksTest : public testing::Test {
   static RecordKey Key(std::string key) { return {.tenant = {}, .key = std::move(key)}; }
 
   static constexpr std::chrono::milliseconds kShort{50};
-  MilvusKeyLocks locks_;
+  KeyLocks locks_;
 };
 
-TEST_F(MilvusKeyLocksTest, SharedHoldersGoTogetherExclusiveOnesAlone) {
+TEST_F(KeyLocksTest, SharedHoldersGoTogetherExclusiveOnesAlone) {
   {
     const auto first = Take({Key("a"), Key("b")}, Mode::kShared, kShort);
     ASSERT_TRUE(first.ok());
@@ -42,7 +42,7 @@ TEST_F(MilvusKeyLocksTest, SharedHoldersGoTogetherExclusiveOnesAlone) {
   EXPECT_EQ(Take({Key("a")}, Mode::kShared, kShort).code(), Code::kDeadlineExceeded);
 }
 
-TEST_F(MilvusKeyLocksTest, WaiterGetsTheKeyWhenItIsFree) {
+TEST_F(KeyLocksTest, WaiterGetsTheKeyWhenItIsFree) {
   std::atomic<int> inside = 0;
   std::atomic<int> most = 0;
   std::vector<std::jthread> threads;
@@ -60,7 +60,7 @@ TEST_F(MilvusKeyLocksTest, WaiterGetsTheKeyWhenItIsFree) {
   EXPECT_EQ(most, 1);
 }
 
-TEST_F(MilvusKeyLocksTest, StopEndsTheWait) {
+TEST_F(KeyLocksTest, StopEndsTheWait) {
   const auto held = Take({Key("a")}, Mode::kExclusive, kShort);
   ASSERT_TRUE(held.ok());
   std::stop_source stop;

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/context.h"
@@ -14,16 +15,17 @@
 
 namespace roost {
 
-/// Keeps one Insert of a key apart from all other writes of it in this process: Milvus has no
-/// write that fails when the key exists, so Insert looks and then writes. Thread safe.
-class MilvusKeyLocks {
+/// Keeps writes of one key apart, for stores that have no conditional write: an insert that looks
+/// and then writes must be alone, and some stores suffer from two writes of one key at a time.
+/// Holds for one process and for calls on one store object. Thread safe.
+class KeyLocks {
  public:
   enum class Mode : uint8_t { kShared, kExclusive };
 
   /// Keys held until its end.
   class Hold {
    public:
-    Hold(MilvusKeyLocks& locks, std::vector<uint64_t> keys, Mode mode)
+    Hold(KeyLocks& locks, std::vector<uint64_t> keys, Mode mode)
         : locks_(&locks), keys_(std::move(keys)), mode_(mode) {}
     Hold(Hold&& other) noexcept
         : locks_(std::exchange(other.locks_, nullptr)),
@@ -33,7 +35,7 @@ class MilvusKeyLocks {
     ~Hold();
 
    private:
-    MilvusKeyLocks* locks_;
+    KeyLocks* locks_;
     std::vector<uint64_t> keys_;
     Mode mode_;
   };
