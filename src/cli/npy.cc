@@ -207,19 +207,4 @@ void AppendNpyRow(std::string& out, NpyType type, std::string_view row) {
   }
 }
 
-void AppendBase64(std::string& out, std::string_view bytes) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (size_t at = 0; at < bytes.size(); at += 3) {
-    const size_t left = std::min<size_t>(3, bytes.size() - at);
-    uint32_t group = 0;
-    for (size_t i = 0; i < 3; ++i) {
-      group = group << 8 | (i < left ? static_cast<uint8_t>(bytes[at + i]) : 0u);
-    }
-    for (size_t i = 0; i < 4; ++i) {
-      out.push_back(i <= left ? kAlphabet[group >> (18 - 6 * i) & 63] : '=');
-    }
-  }
-}
-
 }  // namespace roost

@@ -51,6 +51,5 @@ class NpyReader {
 
 /// A row as JSON: an array of numbers with every digit that matters.
 void AppendNpyRow(std::string& out, NpyType type, std::string_view row);
-void AppendBase64(std::string& out, std::string_view bytes);
 
 }  // namespace roost

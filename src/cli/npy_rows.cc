@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "cli/npy.h"
 #include "cli/row_source.h"

@@ -129,15 +129,5 @@ TEST(NpyReader, RefusesAFileThatIsShorterThanItsHeaderSays) {
   EXPECT_EQ(NpyReader::Open(path).code(), Code::kNotFound);
 }
 
-TEST(Base64, IsThatOfTheStandard) {
-  const std::pair<std::string, std::string> cases[] = {
-      {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"\xFB\xFF", "+/8="}};
-  for (const auto& [bytes, text] : cases) {
-    std::string out;
-    AppendBase64(out, bytes);
-    EXPECT_EQ(out, text);
-  }
-}
-
 }  // namespace
 }  // namespace roost

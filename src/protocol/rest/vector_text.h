@@ -13,8 +13,4 @@ namespace roost::rest {
 Vector ReadVector(std::string_view name, sj::value value, const VectorFieldSchema& field);
 void AppendVector(std::string& out, const Vector& vector);
 
-/// RFC 4648 with padding; kInvalidArgument for anything else.
-Result<std::string> DecodeBase64(std::string_view text);
-void AppendBase64(std::string& out, std::string_view bytes);
-
 }  // namespace roost::rest
