@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/move_view.h"
+#include "cli/plan_view.h"
 #include "cli/records_view.h"
 
 namespace roost {
@@ -24,6 +25,8 @@ struct MoveOptions {
   bool automatic = false;
   bool allow_existing = false;
   bool watch = false;
+  std::string mapping;              // file
+  std::string save_mapping;         // file
   std::vector<std::string> policy;  // KEY=VALUE
   double interval_seconds = 0.5;
 };
@@ -120,6 +123,14 @@ Result<std::string> CreateBody(const MoveOptions& options) {
   body["target"] = options.target;
   body["automatic"] = options.automatic;
   body["allow_existing_target"] = options.allow_existing;
+  if (!options.mapping.empty()) {
+    bj::error_code error;
+    bj::value mapping = bj::parse(TRY(ReadInput(options.mapping)), error);
+    if (error) {
+      return InvalidArgument("--mapping: " + options.mapping + " is no JSON: " + error.message());
+    }
+    body["mapping"] = std::move(mapping);
+  }
   bj::object policy;
   for (const std::string& pair : options.policy) {
     const size_t equals = pair.find('=');
@@ -139,29 +150,19 @@ Result<std::string> CreateBody(const MoveOptions& options) {
   return bj::serialize(body);
 }
 
-Result<ExitStatus> ShowPlan(Session& session, const std::string& reply) {
+Result<ExitStatus> ShowPlan(Session& session, const MoveOptions& options,
+                            const std::string& reply) {
   const bj::value plan = TRY(ParseReply(reply));
-  const bj::value* refusals = plan.get_object().if_contains("refusals");
-  const bool refused =
-      refusals != nullptr && refusals->is_array() && !refusals->get_array().empty();
+  if (!options.save_mapping.empty()) {
+    TRY(SaveMapping(plan, options.save_mapping));
+    session.Note("the mapping is in " + options.save_mapping);
+  }
   if (session.json()) {
     session.PrintJson(reply);
-    return refused ? ExitStatus::kRefused : ExitStatus::kOk;
+  } else {
+    PrintPlan(session, plan);
   }
-  session.Say(fmt::format("from {} to {}: {} records in {} chunks", TextMember(plan, "source"),
-                          TextMember(plan, "target"), NumberMember(plan, "records"),
-                          NumberMember(plan, "chunks")));
-  constexpr std::pair<const char*, const char*> kParts[] = {
-      {"steps", "  step: "}, {"notes", "  note: "}, {"refusals", "  refused: "}};
-  for (const auto& [member, prefix] : kParts) {
-    const bj::value* texts = plan.get_object().if_contains(member);
-    if (texts != nullptr && texts->is_array()) {
-      for (const bj::value& text : texts->get_array()) {
-        session.Say(prefix + CellText(text));
-      }
-    }
-  }
-  return refused ? ExitStatus::kRefused : ExitStatus::kOk;
+  return PlanIsRefused(plan) ? ExitStatus::kRefused : ExitStatus::kOk;
 }
 
 Result<ExitStatus> ShowOrWatch(Session& session, const MoveOptions& options,
@@ -179,9 +180,12 @@ Result<ExitStatus> ShowOrWatch(Session& session, const MoveOptions& options,
 
 Result<ExitStatus> Create(Session& session, const MoveOptions& options) {
   const std::string body = TRY(CreateBody(options));
+  if (!options.save_mapping.empty() && !options.dry_run) {
+    return InvalidArgument("--save-mapping goes with --dry-run");
+  }
   const std::string path = options.dry_run ? "/v1/migrations?dry_run=true" : "/v1/migrations";
   const std::string reply = TRY(session.api().Call("POST", path, body));
-  return options.dry_run ? ShowPlan(session, reply) : ShowOrWatch(session, options, reply);
+  return options.dry_run ? ShowPlan(session, options, reply) : ShowOrWatch(session, options, reply);
 }
 
 Result<ExitStatus> ShowStatus(Session& session, const MoveOptions& options) {
@@ -271,13 +275,20 @@ void AddWatching(CLI::App* command, const OptionsPtr& options) {
 void AddCreate(CLI::App& move, Session& session, const OptionsPtr& options) {
   CLI::App* create = AddVerb(
       move, session, options, "create", "Begin to move a collection to another store", Create,
-      "roost move create -c books --target pg --dry-run\n"
+      "roost move create -c books --target pg --dry-run --save-mapping books.json\n"
+      "roost move create -c books --target pg --mapping books.json\n"
       "roost move create -c books --target pg --auto --policy ramp_percents=10,100 --watch");
   AddCollectionOption(*create, options->collection);
   create->add_option("--target", options->target, "The store to move to")
       ->type_name("STORE")
       ->required();
   create->add_flag("--dry-run", options->dry_run, "Only tell what would be done");
+  create->add_option("--mapping", options->mapping, "How the target keeps it, - for standard input")
+      ->type_name("FILE");
+  create
+      ->add_option("--save-mapping", options->save_mapping,
+                   "With --dry-run: write the mapping there, to be edited")
+      ->type_name("FILE");
   create->add_flag("--auto", options->automatic,
                    "Go to REVERSED without further commands; else it stops at VERIFY");
   create->add_flag("--allow-existing-target", options->allow_existing,

@@ -42,6 +42,8 @@ class ControlStore {
   virtual Result<std::vector<DatabaseRow>> ListDatabases() = 0;
   /// Sorted by collection.
   virtual Result<std::vector<RouteRow>> ListRoutes() = 0;
+  /// Sorted by store and collection.
+  virtual Result<std::vector<MappingRow>> ListMappings() = 0;
   /// Newest first.
   virtual Result<std::vector<MigrationRow>> ListMigrations() = 0;
   virtual Result<std::optional<MigrationRow>> FindMigration(const std::string& id) = 0;

@@ -24,6 +24,18 @@ struct RouteRow {
   uint64_t epoch = 0;  ///< of the newest route ever published for the collection
 };
 
+/// How a store keeps a collection that it does not keep as its users see it.
+struct MappingRow {
+  std::string store;
+  std::string collection;
+  std::string source;   ///< JSON of the schema that users see
+  std::string mapping;  ///< JSON of migration/mapping/schema_mapping.h
+};
+struct MappingName {
+  std::string store;
+  std::string collection;
+};
+
 /// One move of a collection.
 struct MigrationRow {
   std::string id;
@@ -133,6 +145,8 @@ struct ControlTransaction {
   std::vector<MigrationRow> put_migrations;
   std::vector<RouteRow> put_routes;
   std::vector<std::string> delete_routes;
+  std::vector<MappingRow> put_mappings;
+  std::vector<MappingName> delete_mappings;
   std::vector<ChunkRow> put_chunks;
   std::vector<LedgerRecord> put_ledger;
   std::vector<MigrationKey> delete_ledger;

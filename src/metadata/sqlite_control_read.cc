@@ -94,6 +94,18 @@ Result<std::vector<RouteRow>> SqliteControlStore::ListRoutes() {
   });
 }
 
+Result<std::vector<MappingRow>> SqliteControlStore::ListMappings() {
+  std::lock_guard lock(read_mutex_);
+  SqliteQuery query = TRY(reader_->Prepare(
+      "SELECT store, collection, source, mapping FROM mapping ORDER BY store, collection"));
+  return Collect<MappingRow>(query, [](const SqliteQuery& q) {
+    return MappingRow{.store = q.TextAt(0),
+                      .collection = q.TextAt(1),
+                      .source = q.TextAt(2),
+                      .mapping = q.TextAt(3)};
+  });
+}
+
 Result<std::vector<MigrationRow>> SqliteControlStore::ListMigrations() {
   std::lock_guard lock(read_mutex_);
   SqliteQuery query = TRY(reader_->Prepare(

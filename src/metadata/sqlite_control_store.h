@@ -38,6 +38,7 @@ class SqliteControlStore final : public ControlStore {
 
   Result<std::vector<DatabaseRow>> ListDatabases() override;
   Result<std::vector<RouteRow>> ListRoutes() override;
+  Result<std::vector<MappingRow>> ListMappings() override;
   Result<std::vector<MigrationRow>> ListMigrations() override;
   Result<std::optional<MigrationRow>> FindMigration(const std::string& id) override;
   Result<std::vector<ChunkRow>> ListChunks(const std::string& migration) override;

@@ -85,6 +85,8 @@ TEST_F(SqliteControlStoreTest, EveryKindOfRowSurvivesReopening) {
                        .created_micros = 5,
                        .changed_micros = 6}};
   t.put_routes = {{.collection = "c", .store = "a", .epoch = 4}};
+  t.put_mappings = {{.store = "b", .collection = "d", .source = "s", .mapping = "m"},
+                    {.store = "b", .collection = "c", .source = "s", .mapping = "m"}};
   t.put_chunks = {
       {.migration = "m", .number = 0, .hi = key, .window = 12, .records = 3},
       {.migration = "m", .number = 1, .lo = key, .reconcile = true, .state = ChunkState::kClosed}};
@@ -114,6 +116,10 @@ TEST_F(SqliteControlStoreTest, EveryKindOfRowSurvivesReopening) {
   EXPECT_EQ(migrations[0].state, "COPY");
   EXPECT_TRUE(migrations[0].active);
   EXPECT_EQ(store.ListRoutes().value().at(0).epoch, 4u);
+  auto mappings = store.ListMappings().value();
+  ASSERT_THAT(mappings, SizeIs(2));
+  EXPECT_EQ(mappings[1].collection, "d");
+  EXPECT_EQ(mappings[1].store + mappings[1].source + mappings[1].mapping, "bsm");
   auto chunks = store.ListChunks("m").value();
   ASSERT_THAT(chunks, SizeIs(2));
   EXPECT_FALSE(chunks[0].lo.has_value());

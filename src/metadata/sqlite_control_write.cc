@@ -52,6 +52,20 @@ Status Put(SqliteConnection& c, const RouteRow& row) {
   return query.Text(row.collection).Text(row.store).Number(row.epoch).Run();
 }
 
+Status Put(SqliteConnection& c, const MappingRow& row) {
+  SqliteQuery query = TRY(c.Prepare(
+      "INSERT OR REPLACE INTO mapping (store, collection, source, mapping) VALUES (?, ?, ?, ?)"));
+  return query.Text(row.store).Text(row.collection).Text(row.source).Text(row.mapping).Run();
+}
+
+Status DeleteMappings(SqliteConnection& c, const std::vector<MappingName>& names) {
+  for (const MappingName& name : names) {
+    SqliteQuery query = TRY(c.Prepare("DELETE FROM mapping WHERE store = ? AND collection = ?"));
+    TRY(query.Text(name.store).Text(name.collection).Run());
+  }
+  return {};
+}
+
 Status Put(SqliteConnection& c, const ChunkRow& row) {
   SqliteQuery query = TRY(c.Prepare(
       "INSERT OR REPLACE INTO chunk (migration, number, lo, hi, reconcile, state, window, records) "
@@ -192,6 +206,8 @@ Status ApplyTransaction(SqliteConnection& c, const ControlTransaction& t) {
   TRY(PutAll(c, t.put_migrations));
   TRY(PutAll(c, t.put_routes));
   TRY(DeleteNames(c, "DELETE FROM route WHERE collection = ?", t.delete_routes));
+  TRY(PutAll(c, t.put_mappings));
+  TRY(DeleteMappings(c, t.delete_mappings));
   TRY(PutAll(c, t.put_chunks));
   TRY(PutAll(c, t.put_ledger));
   TRY(DeleteKeys(c, "DELETE FROM ledger WHERE migration = ? AND key = ?", t.delete_ledger));

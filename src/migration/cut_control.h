@@ -30,6 +30,7 @@ class CutControl final : public ControlStore {
 
   Result<std::vector<DatabaseRow>> ListDatabases() override { return inner_->ListDatabases(); }
   Result<std::vector<RouteRow>> ListRoutes() override { return inner_->ListRoutes(); }
+  Result<std::vector<MappingRow>> ListMappings() override { return inner_->ListMappings(); }
   Result<std::vector<MigrationRow>> ListMigrations() override { return inner_->ListMigrations(); }
   Result<std::optional<MigrationRow>> FindMigration(const std::string& id) override {
     return inner_->FindMigration(id);

@@ -8,6 +8,7 @@
 #include "base/context.h"
 #include "base/result.h"
 #include "migration/core/decisions.h"
+#include "migration/mapping/fidelity.h"
 
 namespace roost {
 
@@ -18,6 +19,7 @@ struct MigrationSpec {
   MigrationPolicy policy;
   bool automatic = false;              ///< go to REVERSED without further commands
   bool allow_existing_target = false;  ///< B already holds the collection: it is reconciled
+  std::optional<SchemaMapping> mapping;  ///< how B keeps the collection; none: as its users see it
 };
 
 /// Counts of what was done, for people and dashboards.
@@ -64,7 +66,11 @@ struct MigrationPlan {
   uint64_t records = 0;
   uint64_t chunks = 0;
   std::vector<std::string> steps;
-  std::vector<std::string> notes;     ///< what changes on the way, by field
+  /// How the target will keep the collection; where it cannot as it is, how it could. Nothing when
+  /// there was nothing to map.
+  std::optional<SchemaMapping> mapping;
+  std::vector<FidelityRow> fidelity;  ///< how well; by field
+  std::vector<std::string> notes;     ///< what the target does otherwise with single values
   std::vector<std::string> refusals;  ///< why it cannot be done; empty: it can
 };
 

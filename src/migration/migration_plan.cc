@@ -1,6 +1,5 @@
 #include "migration/migration_plan.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "store/validate.h"
@@ -10,57 +9,63 @@ namespace {
 
 std::string Quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
 
-/// What the target keeps or does otherwise than the source.
-std::vector<std::string> Notes(const CollectionSchema& schema, const Capabilities& from,
-                               const Capabilities& to) {
-  std::vector<std::string> notes;
-  for (const VectorFieldSchema& field : schema.vectors) {
-    if (field.dimension > to.max_indexed_dimension && field.index != "FLAT") {
-      notes.push_back("field " + Quoted(field.name) + ": dimension " +
-                      std::to_string(field.dimension) + " exceeds the " +
-                      std::to_string(to.max_indexed_dimension) +
-                      " that the target indexes; it is searched exactly, and slower");
-    }
-    if (field.metric == Metric::kCosine && from.zero_vector_with_cosine &&
-        !to.zero_vector_with_cosine) {
-      notes.push_back("field " + Quoted(field.name) +
-                      ": the target takes no zero vectors with COSINE; records that have one "
-                      "become dead letters");
-    }
+/// Whether records of one fit the other; indexes are each store's own.
+bool SameShape(CollectionSchema a, const CollectionSchema& b) {
+  a.description = b.description;
+  for (size_t i = 0; i < a.vectors.size() && i < b.vectors.size(); ++i) {
+    a.vectors[i].index = b.vectors[i].index;
+    a.vectors[i].hnsw_m = b.vectors[i].hnsw_m;
+    a.vectors[i].hnsw_ef_construction = b.vectors[i].hnsw_ef_construction;
   }
-  const bool strings = schema.key_type == KeyType::kVarChar ||
-                       std::any_of(schema.fields.begin(), schema.fields.end(), [](const auto& f) {
-                         return f.type == DataType::kVarChar || f.type == DataType::kText;
-                       });
-  if (strings && from.null_bytes_in_strings && !to.null_bytes_in_strings) {
-    notes.emplace_back(
-        "the target takes no zero bytes in strings; records that have some become dead letters");
-  }
-  if (schema.key_type == KeyType::kVarChar && to.max_key_bytes < from.max_key_bytes) {
-    notes.push_back("keys longer than " + std::to_string(to.max_key_bytes) +
-                    " bytes do not fit the target and become dead letters");
-  }
-  if (to.max_top_k < from.max_top_k) {
-    notes.push_back("searches return at most " + std::to_string(to.max_top_k) +
-                    " hits on the target, " + std::to_string(from.max_top_k) + " before");
-  }
-  if (from.keyword_search && !to.keyword_search) {
-    notes.emplace_back("the target has no keyword search");
-  }
-  if (to.visibility.count() > 0) {
-    notes.push_back("on the target a write may show in searches up to " +
-                    std::to_string(to.visibility.count()) + " ms late");
-  }
-  return notes;
+  return a == b;
 }
 
-/// Why the schema cannot live on the target.
-std::vector<std::string> SchemaRefusals(const CollectionSchema& schema, const Capabilities& to) {
-  std::vector<std::string> refusals;
-  if (const Status valid = ValidateSchema(schema, to); !valid.ok()) {
-    refusals.push_back("the target cannot hold the collection: " + valid.error().message);
+/// How the target will keep the collection, and whether it can.
+void PlanMapping(const MigrationSpec& spec, const MappingTable& mappings, VectorStore& target,
+                 const Result<CollectionDescription>& there, PlannedMove& planned) {
+  MigrationPlan& plan = planned.plan;
+  const std::string name = Quoted(spec.collection);
+  const auto present = there.ok() ? mappings.Find(spec.target, spec.collection) : nullptr;
+  auto mapper = RecordMapper::Identity(planned.schema);
+  if (present != nullptr && !spec.mapping) {
+    mapper = present;  // The target keeps it by a mapping already.
+  } else if (spec.mapping) {
+    auto made = RecordMapper::Make(planned.schema, *spec.mapping);
+    if (!made.ok()) {
+      plan.refusals.push_back(made.error().message);
+      return;
+    }
+    mapper = *std::move(made);
   }
-  return refusals;
+  const Capabilities& to = target.capabilities();
+  plan.mapping = mapper->mapping();
+  plan.fidelity = ReportFidelity(*mapper, to);
+  if (const Status valid = ValidateSchema(mapper->target(), to); !valid.ok()) {
+    std::string refusal = "the target cannot hold the collection: " + valid.error().message;
+    SchemaMapping suggested = SuggestMapping(planned.schema, to);
+    if (!spec.mapping && ValidateSchema(suggested.schema, to).ok()) {
+      refusal +=
+          "; the plan's mapping shows how it can, if vectors that cannot be searched there "
+          "are good enough: give it with the move";
+      plan.mapping = std::move(suggested);
+    }
+    plan.refusals.push_back(std::move(refusal));
+  }
+  if (there.ok() && !spec.allow_existing_target) {
+    plan.refusals.push_back("store " + Quoted(spec.target) + " has a collection " + name +
+                            "; drop it there, or allow an existing target to have it made equal");
+  } else if (there.ok()) {
+    const bool same = present == nullptr ? SameShape(mapper->target(), there->schema)
+                                         : present->mapping() == mapper->mapping() &&
+                                               SameShape(planned.schema, there->schema);
+    if (!same) {
+      plan.refusals.push_back("the collection on store " + Quoted(spec.target) +
+                              " has another schema; drop it there");
+    }
+  }
+  if (plan.refusals.empty()) {
+    planned.mapper = std::move(mapper);
+  }
 }
 
 std::vector<std::string> Steps(const MigrationSpec& spec, const MigrationPlan& plan, bool exists) {
@@ -115,7 +120,7 @@ Status ValidatePolicy(const MigrationPolicy& policy) {
 }
 
 Result<PlannedMove> PlanMove(const RequestContext& context, const MigrationSpec& spec,
-                             RoutedStore& routed) {
+                             RoutedStore& routed, const MappingTable& mappings) {
   TRY(ValidatePolicy(spec.policy));
   PlannedMove planned;
   MigrationPlan& plan = planned.plan;
@@ -143,20 +148,8 @@ Result<PlannedMove> PlanMove(const RequestContext& context, const MigrationSpec&
     return planned;
   }
   plan.notes =
-      Notes(planned.schema, routed.CapabilitiesOf(spec.collection), target->capabilities());
-  plan.refusals = SchemaRefusals(planned.schema, target->capabilities());
-  if (there.ok() && !spec.allow_existing_target) {
-    plan.refusals.push_back("store " + Quoted(spec.target) + " has a collection " +
-                            Quoted(spec.collection) +
-                            "; drop it there, or allow an existing target to have it made equal");
-  } else if (there.ok() && (there->schema.fields != planned.schema.fields ||
-                            there->schema.vectors != planned.schema.vectors ||
-                            there->schema.key_type != planned.schema.key_type ||
-                            there->schema.tenant_field != planned.schema.tenant_field ||
-                            there->schema.dynamic != planned.schema.dynamic)) {
-    plan.refusals.push_back("the collection on store " + Quoted(spec.target) +
-                            " has another schema; drop it there");
-  }
+      ReportLimits(planned.schema, routed.CapabilitiesOf(spec.collection), target->capabilities());
+  PlanMapping(spec, mappings, *target, there, planned);
   plan.steps = Steps(spec, plan, there.ok());
   return planned;
 }

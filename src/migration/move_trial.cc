@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "migration/mapping/mapped_store.h"
 #include "store/fake_store.h"
 #include "telemetry/metrics.h"
 
@@ -102,9 +103,14 @@ void MoveTrial::Open(const std::function<void(CutControl&)>& arm) {
   if (arm) {
     arm(*control_);
   }
+  mappings_ = std::make_unique<MappingTable>(*control_);
+  CHECK(mappings_->Load().ok());
+  mapped_a_ = MakeMappedStore("a", a_, *mappings_);
+  mapped_b_ = MakeMappedStore("b", b_, *mappings_);
   routes_ = std::make_unique<RouteTable>("a");
   const RoutedStoreOptions options{.default_store = "a"};
-  const std::vector<NamedStore> stores = {{.name = "a", .store = &a_}, {.name = "b", .store = &b_}};
+  const std::vector<NamedStore> stores = {{.name = "a", .store = mapped_a_.get()},
+                                          {.name = "b", .store = mapped_b_.get()}};
   routed_ = std::make_unique<RoutedStore>(options, stores, *routes_, *control_, random_, *metrics_);
   CHECK(routed_->LoadRoutes().ok());
   coordinator_ = MakeLocalCoordinator(*routes_);
@@ -112,6 +118,7 @@ void MoveTrial::Open(const std::function<void(CutControl&)>& arm) {
                                                  .routes = *routes_,
                                                  .coordinator = *coordinator_,
                                                  .control = *control_,
+                                                 .mappings = *mappings_,
                                                  .clock = clock_,
                                                  .random = random_,
                                                  .metrics = *metrics_});
@@ -124,6 +131,9 @@ void MoveTrial::Close() {
   routed_.reset();
   coordinator_.reset();
   routes_.reset();
+  mapped_b_.reset();
+  mapped_a_.reset();
+  mappings_.reset();
   control_.reset();
   metrics_.reset();
 }

@@ -37,6 +37,9 @@ class MoveTrial {
   MigrationService& service() { return *service_; }
   CutControl& control() { return *control_; }
   RouteTable& routes() { return *routes_; }
+  /// The stores as their users see them.
+  VectorStore& a() { return *mapped_a_; }
+  VectorStore& b() { return *mapped_b_; }
 
   /// Creates the move; the test fails when that fails. Returns its id.
   std::string Create(const MigrationSpec& spec);
@@ -82,6 +85,9 @@ class MoveTrial {
   std::stop_source requests_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<CutControl> control_;
+  std::unique_ptr<MappingTable> mappings_;
+  std::unique_ptr<VectorStore> mapped_a_;
+  std::unique_ptr<VectorStore> mapped_b_;
   std::unique_ptr<RouteTable> routes_;
   std::unique_ptr<RoutedStore> routed_;
   std::unique_ptr<ReplicaCoordinator> coordinator_;

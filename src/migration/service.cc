@@ -57,7 +57,8 @@ class Service final : public MigrationService {
   void Run(const std::stop_token& stop);
   Moves Active() const;
   Result<std::shared_ptr<Move>> FindActive(const std::string& id) const;
-  Result<MoveDocument> NewDocument(const RequestContext& context, const MigrationSpec& spec);
+  Result<MoveDocument> NewDocument(const RequestContext& context, const MigrationSpec& spec,
+                                   std::shared_ptr<const RecordMapper>& mapper);
   void Measure(const Moves& moves);
   void Wake();
 
@@ -178,7 +179,7 @@ Result<std::shared_ptr<Move>> Service::FindActive(const std::string& id) const {
 }
 
 Result<MigrationPlan> Service::Plan(const RequestContext& context, const MigrationSpec& spec) {
-  PlannedMove planned = TRY(PlanMove(context, spec, parts_.routed));
+  PlannedMove planned = TRY(PlanMove(context, spec, parts_.routed, parts_.mappings));
   if (parts_.routes.Find(spec.collection)->moving()) {
     planned.plan.refusals.push_back("collection \"" + spec.collection +
                                     "\" is being moved already");
@@ -186,9 +187,10 @@ Result<MigrationPlan> Service::Plan(const RequestContext& context, const Migrati
   return std::move(planned.plan);
 }
 
-/// Checks the plan and makes what is stored. Under create_mutex_.
-Result<MoveDocument> Service::NewDocument(const RequestContext& context,
-                                          const MigrationSpec& spec) {
+/// Checks the plan and makes what is stored; `mapper` becomes how the target keeps the collection,
+/// null for as it is. Under create_mutex_.
+Result<MoveDocument> Service::NewDocument(const RequestContext& context, const MigrationSpec& spec,
+                                          std::shared_ptr<const RecordMapper>& mapper) {
   const std::shared_ptr<const Route> route = parts_.routes.Find(spec.collection);
   if (route->moving()) {
     return AlreadyExists("collection \"" + spec.collection + "\" is being moved already");
@@ -204,7 +206,7 @@ Result<MoveDocument> Service::NewDocument(const RequestContext& context,
     return ResourceExhausted("there are " + std::to_string(options_.max_moves) +
                              " active moves, the limit; end one first");
   }
-  PlannedMove planned = TRY(PlanMove(context, spec, parts_.routed));
+  PlannedMove planned = TRY(PlanMove(context, spec, parts_.routed, parts_.mappings));
   if (!planned.plan.refusals.empty()) {
     std::string reasons;
     for (const std::string& refusal : planned.plan.refusals) {
@@ -212,6 +214,7 @@ Result<MoveDocument> Service::NewDocument(const RequestContext& context,
     }
     return FailedPrecondition("the move cannot be done: " + reasons);
   }
+  mapper = planned.mapper->identity() ? nullptr : planned.mapper;
   MoveDocument document{.id = parts_.random.Hex(kIdBytes),
                         .spec = spec,
                         .source = planned.plan.source,
@@ -228,15 +231,22 @@ Result<MoveDocument> Service::NewDocument(const RequestContext& context,
 
 Result<MigrationStatus> Service::Create(const RequestContext& context, const MigrationSpec& spec) {
   std::lock_guard creating(create_mutex_);
-  MoveDocument document = TRY(NewDocument(context, spec));
+  std::shared_ptr<const RecordMapper> mapper;
+  MoveDocument document = TRY(NewDocument(context, spec, mapper));
   const std::string id = document.id;
   ControlTransaction transaction;
   transaction.put_migrations = {ToRow(document)};
   transaction.put_routes = {
       {.collection = spec.collection, .store = document.source, .epoch = document.progress.epoch}};
+  if (mapper != nullptr) {
+    transaction.put_mappings = {MappingTable::Row(spec.target, *mapper)};
+  } else {
+    transaction.delete_mappings = {{.store = spec.target, .collection = spec.collection}};
+  }
   FAILPOINT("migration.create.before_persist");
   TRY(parts_.control.Commit(context, std::move(transaction)));
   FAILPOINT("migration.create.after_persist");
+  parts_.mappings.Publish(spec.target, spec.collection, std::move(mapper));
   parts_.routed.ResetMirror(spec.collection);
   parts_.routed.ResetShadow(spec.collection);
   std::shared_ptr<Move> move = TRY(Move::Start(options_, parts_, std::move(document), false));

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "metadata/control_store.h"
+#include "migration/mapping/mapping_table.h"
 #include "migration/migration.h"
 #include "router/replica_coordinator.h"
 #include "router/routed_store.h"
@@ -38,6 +39,7 @@ struct MigrationParts {
   RouteTable& routes;
   ReplicaCoordinator& coordinator;
   ControlStore& control;
+  MappingTable& mappings;  ///< loaded; the stores of `routed` read by it (MakeMappedStore)
   Clock& clock;
   Random& random;
   Metrics& metrics;

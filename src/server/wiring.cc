@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "gateway/gateway.h"
 #include "metadata/control_store.h"
+#include "migration/mapping/mapped_store.h"
 #include "migration/service.h"
 #include "net/http_server.h"
 #include "protocol/rest/rest_api.h"
@@ -43,6 +44,7 @@ struct Stack {
   std::unique_ptr<VectorStore> store;
   std::unique_ptr<ResilientStore> resilient;
   std::unique_ptr<VectorStore> instrumented;
+  std::unique_ptr<VectorStore> mapped;
 };
 
 class RunningServer final : public Server {
@@ -54,6 +56,7 @@ class RunningServer final : public Server {
     file_system_ = MakePosixFileSystem();
     metrics_ = MakeMetrics();
     TRY(file_system_->CreateDirectories(config_.data_folder));
+    TRY(OpenControl());
     TRY(OpenStores());
     TRY(OpenRouter());
     TRY(OpenDoor());
@@ -77,6 +80,14 @@ class RunningServer final : public Server {
   }
 
  private:
+  Status OpenControl() {
+    SqliteControlOptions options;
+    options.path = JoinPath(config_.data_folder, "roost.db");
+    control_ = TRY(OpenSqliteControlStore(options, *metrics_));
+    mappings_ = std::make_unique<MappingTable>(*control_);
+    return mappings_->Load();
+  }
+
   Status OpenStores() {
     EmbeddedOptions options = config_.embedded;
     options.folder = JoinPath(config_.data_folder, "store");
@@ -94,19 +105,17 @@ class RunningServer final : public Server {
       stack.resilient =
           MakeResilientStore(name, *stack.store, config_.calls, clock_, random_, *metrics_);
       stack.instrumented = MakeInstrumentedStore(name, *stack.resilient, *metrics_);
+      stack.mapped = MakeMappedStore(name, *stack.instrumented, *mappings_);
       ResilientStore* resilient = stack.resilient.get();
-      named_.push_back({.name = name, .store = stack.instrumented.get(), .available = [resilient] {
+      named_.push_back({.name = name, .store = stack.mapped.get(), .available = [resilient] {
                           return resilient->breaker() != BreakerState::kOpen;
                         }});
-      by_name_[name] = stack.instrumented.get();
+      by_name_[name] = stack.mapped.get();
     }
     return {};
   }
 
   Status OpenRouter() {
-    SqliteControlOptions options;
-    options.path = JoinPath(config_.data_folder, "roost.db");
-    control_ = TRY(OpenSqliteControlStore(options, *metrics_));
     routes_ = std::make_unique<RouteTable>(config_.default_store);
     coordinator_ = MakeLocalCoordinator(*routes_);
     RoutedStoreOptions routed = config_.router;
@@ -118,6 +127,7 @@ class RunningServer final : public Server {
                                                 .routes = *routes_,
                                                 .coordinator = *coordinator_,
                                                 .control = *control_,
+                                                .mappings = *mappings_,
                                                 .clock = clock_,
                                                 .random = random_,
                                                 .metrics = *metrics_}));
@@ -157,10 +167,11 @@ class RunningServer final : public Server {
   HealthRegistry health_;
   std::unique_ptr<FileSystem> file_system_;
   std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<ControlStore> control_;
+  std::unique_ptr<MappingTable> mappings_;
   std::map<std::string, Stack> stacks_;
   std::vector<NamedStore> named_;
   std::map<std::string, VectorStore*> by_name_;
-  std::unique_ptr<ControlStore> control_;
   std::unique_ptr<RouteTable> routes_;
   std::unique_ptr<ReplicaCoordinator> coordinator_;
   std::unique_ptr<RoutedStore> routed_;

@@ -166,6 +166,9 @@ def archive_classes(release, work):
         )
     try:
         exercise(f"http://{HOST}:{port}", node)
+    except Failed as error:
+        lines = (home / "log").read_text(errors="replace").splitlines()
+        raise Failed("\n".join([str(error), *lines[-20:]])) from error
     finally:
         node.terminate()
         node.wait()

@@ -174,8 +174,15 @@ Result<MigrationSpec> DecodeMigration(const std::string& body) {
       spec.allow_existing_target = ReadBool(name, value);
     } else if (name == "policy") {
       ReadPolicy(value, spec.policy);
+    } else if (name == "mapping") {
+      const std::string_view text = simdjson::to_json_string(value);
+      Result<SchemaMapping> mapping = MappingFromJson(text);
+      if (!mapping.ok()) {
+        FailBody(mapping.error().message);
+      }
+      spec.mapping = *std::move(mapping);
     } else {
-      UnknownMember(name, "collection, target, automatic, allow_existing_target, policy");
+      UnknownMember(name, "collection, target, automatic, allow_existing_target, policy, mapping");
     }
   }));
   if (spec.collection.empty() || spec.target.empty()) {
@@ -227,6 +234,25 @@ std::string EncodeMigration(const MigrationStatus& status) {
   return std::move(writer).Finish();
 }
 
+namespace {
+
+std::string EncodeFidelity(const std::vector<FidelityRow>& rows) {
+  std::string out = "[";
+  for (const FidelityRow& row : rows) {
+    ObjectWriter writer;
+    writer.Text("what", row.what);
+    writer.Text("from", row.from);
+    writer.Text("to", row.to);
+    writer.Text("fidelity", FidelityName(row.fidelity));
+    writer.Text("remark", row.remark);
+    out += out.size() > 1 ? "," : "";
+    out += std::move(writer).Finish();
+  }
+  return out + "]";
+}
+
+}  // namespace
+
 std::string EncodePlan(const MigrationPlan& plan) {
   ObjectWriter writer;
   writer.Text("source", plan.source);
@@ -234,6 +260,10 @@ std::string EncodePlan(const MigrationPlan& plan) {
   writer.Number("records", plan.records);
   writer.Number("chunks", plan.chunks);
   writer.List("steps", plan.steps);
+  writer.Raw("fidelity", EncodeFidelity(plan.fidelity));
+  if (plan.mapping.has_value()) {
+    writer.Raw("mapping", MappingToJson(*plan.mapping));
+  }
   writer.List("notes", plan.notes);
   writer.List("refusals", plan.refusals);
   return std::move(writer).Finish();

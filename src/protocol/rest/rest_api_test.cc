@@ -228,6 +228,12 @@ TEST_F(RestApiTest, MovesAreCreatedPlannedAndCommanded) {
   Json("POST", "/v1/migrations", R"({"collection":"b","target":"o","policy":{"chunk_row":5}})",
        400);
   Json("POST", "/v1/migrations/m1/advance", R"({"to":"HEAVEN"})", 400);
+  Json("POST", "/v1/migrations",
+       R"({"collection":"b","target":"o","mapping":{"schema":{"name":"b"},"form":{}}})", 400);
+  Json("POST", "/v1/migrations",
+       R"({"collection":"b","target":"o","mapping":{"schema":{"name":"b"},"from":{"x":"y"}}})", 201);
+  ASSERT_TRUE(moves_.status.spec.mapping.has_value());
+  EXPECT_EQ(moves_.status.spec.mapping->source_name.at("x"), "y");
   EXPECT_EQ(Json("GET", "/v1/migrations/m1/dead-letters").at("dead_letters").at(0).at("key"),
             "a\"b");
 }
