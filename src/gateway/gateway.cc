@@ -75,6 +75,7 @@ auto Gateway::Measured(OperationId id, Call call) {
 Result<std::vector<std::string>> Gateway::ListDatabases() {
   const std::vector<DatabaseRow> rows = TRY(control_.ListDatabases());
   std::vector<std::string> names;
+  names.reserve(rows.size());
   for (const DatabaseRow& row : rows) {
     names.push_back(row.name);
   }
@@ -182,7 +183,7 @@ Result<DeleteResult> Gateway::Delete(const RequestContext& context, const Delete
 }
 
 Result<DeleteResult> Gateway::DeleteByFilter(const RequestContext& context,
-                                             const std::string& collection, FilterPtr filter,
+                                             const std::string& collection, const FilterPtr& filter,
                                              const std::optional<std::string>& tenant) {
   DeleteResult total;
   QueryRequest page{.collection = collection, .filter = filter, .tenant = tenant};

@@ -63,7 +63,8 @@ class Gateway {
   /// Deletes every record that matches, page by page. A deadline may leave some behind; calling
   /// again goes on.
   Result<DeleteResult> DeleteByFilter(const RequestContext& context, const std::string& collection,
-                                      FilterPtr filter, const std::optional<std::string>& tenant);
+                                      const FilterPtr& filter,
+                                      const std::optional<std::string>& tenant);
   Result<GetResult> Get(const RequestContext& context, const GetRequest& request);
   Result<QueryResult> Query(const RequestContext& context, const QueryRequest& request);
   Result<SearchResult> Search(const RequestContext& context, const SearchRequest& request);

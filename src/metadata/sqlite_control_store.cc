@@ -111,7 +111,7 @@ Result<uint64_t> SqliteControlStore::NextSeq(uint64_t count) {
     auto promise = std::make_shared<std::promise<Result<uint64_t>>>();
     auto reserved = promise->get_future();
     Pending pending{.reserve = std::max(count, options_.sequence_block)};
-    pending.done = [promise](Status status, uint64_t first) {
+    pending.done = [promise](const Status& status, uint64_t first) {
       promise->set_value(status.ok() ? Result<uint64_t>(first) : Result<uint64_t>(status.error()));
     };
     const uint64_t size = pending.reserve;

@@ -24,6 +24,7 @@ void ChunkTable::SetChunks(std::vector<ChunkRow> chunks) {
 std::vector<ChunkRow> ChunkTable::Chunks() const {
   std::lock_guard lock(mutex_);
   std::vector<ChunkRow> chunks;
+  chunks.reserve(slots_.size());
   for (const Slot& slot : slots_) {
     chunks.push_back(slot.chunk);
   }

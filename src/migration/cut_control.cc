@@ -25,9 +25,12 @@ bool CutControl::Admit(const ControlTransaction& transaction, bool& last) {
   if (cut_) {
     return false;
   }
-  if (!transaction.put_chunks.empty() && chunks_left_ > 0 && --chunks_left_ == 0) {
-    cut_ = true;
-    return false;
+  if (!transaction.put_chunks.empty() && chunks_left_ > 0) {
+    --chunks_left_;
+    if (chunks_left_ == 0) {
+      cut_ = true;
+      return false;
+    }
   }
   const auto& moves = transaction.put_migrations;
   const bool hit =

@@ -145,7 +145,7 @@ Status LedgerScope::Load() {
     open = open || !entry.row.inflight.empty() || entry.row.claim != 0;
     Index(rows_.emplace(std::move(record.key), std::move(entry)).first, true);
   }));
-  TRY(control_.VisitPayloads(options_.migration, [&](PayloadSize payload) {
+  TRY(control_.VisitPayloads(options_.migration, [&](const PayloadSize& payload) {
     const Row row = rows_.find(payload.key);
     if (row != rows_.end()) {
       row->second.notes.push_back({.stamp = payload.stamp});

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/strings.h"
+#include "store/preparation.h"
 #include "store/validate.h"
 
 namespace roost {
@@ -9,15 +11,16 @@ namespace {
 
 std::string Quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
 
-/// Whether records of one fit the other; indexes are each store's own.
-bool SameShape(CollectionSchema a, const CollectionSchema& b) {
-  a.description = b.description;
-  for (size_t i = 0; i < a.vectors.size() && i < b.vectors.size(); ++i) {
-    a.vectors[i].index = b.vectors[i].index;
-    a.vectors[i].hnsw_m = b.vectors[i].hnsw_m;
-    a.vectors[i].hnsw_ef_construction = b.vectors[i].hnsw_ef_construction;
+/// Why records of `wanted` do not fit what is there; indexes are the store's own matter.
+std::vector<std::string> Differences(const CollectionSchema& there, CollectionSchema wanted) {
+  for (VectorFieldSchema& vector : wanted.vectors) {
+    if (const VectorFieldSchema* same = there.FindVector(vector.name)) {
+      vector.index = same->index;
+      vector.hnsw_m = same->hnsw_m;
+      vector.hnsw_ef_construction = same->hnsw_ef_construction;
+    }
   }
-  return a == b;
+  return SchemaDifferences(there, wanted);
 }
 
 /// How the target will keep the collection, and whether it can.
@@ -55,12 +58,15 @@ void PlanMapping(const MigrationSpec& spec, const MappingTable& mappings, Vector
     plan.refusals.push_back("store " + Quoted(spec.target) + " has a collection " + name +
                             "; drop it there, or allow an existing target to have it made equal");
   } else if (there.ok()) {
-    const bool same = present == nullptr ? SameShape(mapper->target(), there->schema)
-                                         : present->mapping() == mapper->mapping() &&
-                                               SameShape(planned.schema, there->schema);
-    if (!same) {
+    // Where it is kept by a mapping, the store shows it as its users see it.
+    auto differences =
+        Differences(there->schema, present == nullptr ? mapper->target() : planned.schema);
+    if (present != nullptr && present->mapping() != mapper->mapping()) {
+      differences.emplace_back("it is kept by another mapping");
+    }
+    if (!differences.empty()) {
       plan.refusals.push_back("the collection on store " + Quoted(spec.target) +
-                              " has another schema; drop it there");
+                              " is another one: " + Join(differences, "; ") + "; drop it there");
     }
   }
   if (plan.refusals.empty()) {

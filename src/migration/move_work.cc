@@ -263,7 +263,7 @@ Status Move::Reconcile(const RequestContext& context) {
     for (const Seq window : reopened) {
       ledger_->EndWindow(window);
     }
-    return stored;
+    return stored.error();
   }
   LogWarning("Too many keys were dirty; all chunks are compared and copied anew", {{"move", id_}});
   chunks_.SetChunks(std::move(chunks));

@@ -30,6 +30,7 @@ bool StoreSet::Available(const std::string& name) const {
 
 std::vector<std::string> StoreSet::Names() const {
   std::vector<std::string> names;
+  names.reserve(stores_.size());
   for (const auto& [name, store] : stores_) {
     names.push_back(name);
   }

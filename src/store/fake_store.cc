@@ -131,6 +131,7 @@ Result<std::vector<std::string>> FakeStore::ListCollections(const RequestContext
   TRY(context.CheckAlive("listing collections"));
   const std::lock_guard lock(mutex_);
   std::vector<std::string> names;
+  names.reserve(collections_.size());
   for (const auto& [name, collection] : collections_) {
     names.push_back(name);
   }

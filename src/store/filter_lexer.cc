@@ -244,9 +244,7 @@ Result<size_t> FilterLexer::Escape(size_t at, std::string& out) const {
                          "unknown escape; one of \\\\ \\\" \\' \\n \\r \\t \\b \\f \\v \\a \\x41 "
                          "\\101 \\u0041 \\% \\_");
   }
-  if (!unicode) {
-    out += static_cast<char>(code);
-  } else if (code < 0x80) {
+  if (!unicode || code < 0x80) {
     out += static_cast<char>(code);
   } else {
     for (int shift = code < 0x800     ? 6

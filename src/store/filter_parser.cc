@@ -79,7 +79,7 @@ Status FilterParser::CountNode() {
   return {};
 }
 
-Result<FilterPtr> FilterParser::ToPredicate(FilterNode node) const {
+Result<FilterPtr> FilterParser::ToPredicate(const FilterNode& node) const {
   if (node.predicate != nullptr) {
     return node.predicate;
   }
@@ -168,6 +168,7 @@ Result<FilterNode> FilterParser::BuildComparisons(
   const auto falling = [](Comparison c) { return c == Comparison::kGt || c == Comparison::kGe; };
   const size_t position = operands[0].position;
   std::vector<Operand> values;
+  values.reserve(operands.size());
   for (auto& operand : operands) {
     values.push_back(TRY(ToOperand(std::move(operand))));
   }

@@ -40,7 +40,7 @@ class FilterParser {
     if (token_.kind != FilterTokenKind::kEnd) {
       return Unexpected("`and`, `or` or the end");
     }
-    return ToPredicate(std::move(node));
+    return ToPredicate(node);
   }
 
  private:
@@ -93,7 +93,7 @@ class FilterParser {
   Result<FilterNode> TakeLiteral();
 
   // Conversions.
-  Result<FilterPtr> ToPredicate(FilterNode node) const;
+  Result<FilterPtr> ToPredicate(const FilterNode& node) const;
   Result<Operand> ToOperand(FilterNode node) const;
   Result<Array> ToList(FilterNode node) const;
   Result<std::string> ToText(FilterNode node) const;

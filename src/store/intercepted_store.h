@@ -58,8 +58,6 @@ inline bool IsWrite(StoreCall call) {
 template <typename Self, typename Base = VectorStore>
 class InterceptedStore : public Base {
  public:
-  explicit InterceptedStore(VectorStore& inner) : inner_(inner) {}
-
   const Capabilities& capabilities() const override { return inner_.capabilities(); }
 
   Status CreateCollection(const RequestContext& context,
@@ -126,6 +124,9 @@ class InterceptedStore : public Base {
   }
 
  private:
+  friend Self;  // and nobody else may derive from it
+  explicit InterceptedStore(VectorStore& inner) : inner_(inner) {}
+
   template <typename Run>
   auto Pass(const RequestContext& context, StoreCall call, Run run) {
     return static_cast<Self*>(this)->Intercept(context, call, run);

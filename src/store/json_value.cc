@@ -149,14 +149,15 @@ class Reader {
 };
 
 Value NumberToValue(std::string_view text) {
-  const char* const end = text.data() + text.size();
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
   int64_t integer = 0;
-  const auto [stop, error] = std::from_chars(text.data(), end, integer);
+  const auto [stop, error] = std::from_chars(begin, end, integer);
   if (error == std::errc() && stop == end) {
     return integer;
   }
   double number = 0;
-  const auto [double_stop, double_error] = std::from_chars(text.data(), end, number);
+  const auto [double_stop, double_error] = std::from_chars(begin, end, number);
   if (double_stop != end || double_error == std::errc::invalid_argument) {
     return {};
   }
