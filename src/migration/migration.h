@@ -17,8 +17,8 @@ struct MigrationSpec {
   std::string collection;
   std::string target;  ///< name of the store to move to
   MigrationPolicy policy;
-  bool automatic = false;              ///< go to REVERSED without further commands
-  bool allow_existing_target = false;  ///< B already holds the collection: it is reconciled
+  bool automatic = false;                ///< go to REVERSED without further commands
+  bool allow_existing_target = false;    ///< B already holds the collection: it is reconciled
   std::optional<SchemaMapping> mapping;  ///< how B keeps the collection; none: as its users see it
 };
 

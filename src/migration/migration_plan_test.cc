@@ -85,7 +85,8 @@ TEST_F(MigrationPlanTest, AnotherSchemaOnTheTargetIsRefusedEvenIfItMayExist) {
   EXPECT_TRUE(b_->CreateCollection({}, {.schema = other}).ok());
   MigrationSpec spec = MoveTrial::QuickSpec();
   spec.allow_existing_target = true;
-  EXPECT_THAT(Refusals(spec), Contains(HasSubstr("vector \"vector\": dimension is 4, wanted is 8")));
+  EXPECT_THAT(Refusals(spec),
+              Contains(HasSubstr("vector \"vector\": dimension is 4, wanted is 8")));
 }
 
 TEST_F(MigrationPlanTest, UnknownStoresAndTheOwnStoreAreRefused) {

@@ -231,7 +231,8 @@ TEST_F(RestApiTest, MovesAreCreatedPlannedAndCommanded) {
   Json("POST", "/v1/migrations",
        R"({"collection":"b","target":"o","mapping":{"schema":{"name":"b"},"form":{}}})", 400);
   Json("POST", "/v1/migrations",
-       R"({"collection":"b","target":"o","mapping":{"schema":{"name":"b"},"from":{"x":"y"}}})", 201);
+       R"({"collection":"b","target":"o","mapping":{"schema":{"name":"b"},"from":{"x":"y"}}})",
+       201);
   ASSERT_TRUE(moves_.status.spec.mapping.has_value());
   EXPECT_EQ(moves_.status.spec.mapping->source_name.at("x"), "y");
   EXPECT_EQ(Json("GET", "/v1/migrations/m1/dead-letters").at("dead_letters").at(0).at("key"),
