@@ -4,8 +4,11 @@
 #include <array>
 #include <string_view>
 
+#include "adapters/milvus/milvus_alias.h"
 #include "adapters/milvus/milvus_store.h"
 #include "adapters/opensearch/opensearch_store.h"
+#include "adapters/opensearch/opensearch_template.h"
+#include "adapters/pgvector/pgvector_prepare.h"
 #include "adapters/pgvector/pgvector_store.h"
 #include "adapters/weaviate/weaviate_store.h"
 
@@ -16,10 +19,20 @@ namespace {
 using Connect = Result<std::unique_ptr<VectorStore>> (*)(const std::string& address,
                                                          const RemoteStoreOptions& options,
                                                          Clock& clock, Metrics& metrics);
+/// nullptr: connecting makes nothing.
+using LookBefore = Result<std::vector<PreparationStep>> (*)(const RequestContext& context,
+                                                            const std::string& address);
+/// nullptr: there are no templates and aliases.
+using LookBeside = Result<std::vector<PreparationStep>> (*)(const RequestContext& context,
+                                                            const std::string& address,
+                                                            const PreparationRequest& request,
+                                                            Clock& clock, Metrics& metrics);
 struct Adapter {
   std::string_view scheme;
   Connect connect;
   Capabilities (*declared)();
+  LookBefore before = nullptr;
+  LookBeside beside = nullptr;
 };
 
 /// A store of a narrower class as what the others see of it.
@@ -60,13 +73,30 @@ Capabilities DeclaredOpenSearch() { return OpenSearchCapabilities({}); }
 Capabilities DeclaredMilvus() { return MilvusCapabilities({}); }
 Capabilities DeclaredWeaviate() { return WeaviateCapabilities({}); }
 
+Result<std::vector<PreparationStep>> BeforePgVector(const RequestContext& context,
+                                                    const std::string& address) {
+  return LookAtPgVector(context, {.uri = address});
+}
+Result<std::vector<PreparationStep>> BesideOpenSearch(const RequestContext& context,
+                                                      const std::string& address,
+                                                      const PreparationRequest& request,
+                                                      Clock& clock, Metrics& metrics) {
+  return LookBesideOpenSearch(context, {.uri = address}, request, clock, metrics);
+}
+Result<std::vector<PreparationStep>> BesideMilvus(const RequestContext& context,
+                                                  const std::string& address,
+                                                  const PreparationRequest& request, Clock& clock,
+                                                  Metrics& metrics) {
+  return LookBesideMilvus(context, {.uri = address}, request, clock, metrics);
+}
+
 // One line a store.
 constexpr std::array kAdapters = {
-    Adapter{"postgresql://", ConnectPgVector, DeclaredPgVector},
-    Adapter{"postgres://", ConnectPgVector, DeclaredPgVector},
-    Adapter{"milvus://", ConnectMilvus, DeclaredMilvus},
+    Adapter{"postgresql://", ConnectPgVector, DeclaredPgVector, BeforePgVector},
+    Adapter{"postgres://", ConnectPgVector, DeclaredPgVector, BeforePgVector},
+    Adapter{"milvus://", ConnectMilvus, DeclaredMilvus, nullptr, BesideMilvus},
     Adapter{"weaviate://", ConnectWeaviate, DeclaredWeaviate},
-    Adapter{"opensearch://", ConnectOpenSearch, DeclaredOpenSearch},
+    Adapter{"opensearch://", ConnectOpenSearch, DeclaredOpenSearch, nullptr, BesideOpenSearch},
 };
 
 /// nullptr when no adapter knows the address.
@@ -95,6 +125,30 @@ Result<std::unique_ptr<VectorStore>> ConnectStore(const std::string& address,
   }
   return InvalidArgument("no store is known for this kind of address; write " +
                          std::string(kAddressForms));
+}
+
+Result<std::vector<PreparationStep>> LookBeforeConnecting(const RequestContext& context,
+                                                          const std::string& address) {
+  const Adapter* adapter = FindAdapter(address);
+  CHECK(adapter != nullptr);
+  return adapter->before == nullptr ? std::vector<PreparationStep>()
+                                    : adapter->before(context, address);
+}
+
+bool HasAliases(std::string_view address) {
+  const Adapter* adapter = FindAdapter(address);
+  CHECK(adapter != nullptr);
+  return adapter->beside != nullptr;
+}
+
+Result<std::vector<PreparationStep>> LookBesideCollection(const RequestContext& context,
+                                                          const std::string& address,
+                                                          const PreparationRequest& request,
+                                                          Clock& clock, Metrics& metrics) {
+  const Adapter* adapter = FindAdapter(address);
+  CHECK(adapter != nullptr);
+  return adapter->beside == nullptr ? std::vector<PreparationStep>()
+                                    : adapter->beside(context, address, request, clock, metrics);
 }
 
 }  // namespace roost

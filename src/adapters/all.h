@@ -3,9 +3,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "store/preparation.h"
 #include "store/vector_store.h"
 #include "telemetry/metrics.h"
 
@@ -30,5 +32,21 @@ Capabilities DeclaredCapabilities(std::string_view address);
 Result<std::unique_ptr<VectorStore>> ConnectStore(const std::string& address,
                                                   const RemoteStoreOptions& options, Clock& clock,
                                                   Metrics& metrics);
+
+/// What the store behind a known address must have before ConnectStore, which makes what is
+/// missing, finds anything there. Compared with what is there; changes nothing. Errors as
+/// ConnectStore's.
+Result<std::vector<PreparationStep>> LookBeforeConnecting(const RequestContext& context,
+                                                          const std::string& address);
+
+/// Whether Roost makes aliases in the store behind a known address.
+bool HasAliases(std::string_view address);
+
+/// What belongs to the store itself beside the wanted collection: templates of indexes, aliases.
+/// Compared with what is there; changes nothing. `clock` and `metrics` outlive the steps.
+Result<std::vector<PreparationStep>> LookBesideCollection(const RequestContext& context,
+                                                          const std::string& address,
+                                                          const PreparationRequest& request,
+                                                          Clock& clock, Metrics& metrics);
 
 }  // namespace roost

@@ -144,24 +144,6 @@ bool Api::WaitFor(std::chrono::milliseconds wait) {
   return !options_.give_up();
 }
 
-std::string PercentEncode(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain) {
-      out.push_back(c);
-    } else {
-      out.push_back('%');
-      out.push_back(kHex[byte >> 4]);
-      out.push_back(kHex[byte & 15]);
-    }
-  }
-  return out;
-}
-
 std::string CollectionPath(std::string_view collection, std::string_view rest) {
   return "/v1/collections/" + PercentEncode(collection) + std::string(rest);
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "net/http_client.h"
+#include "net/store_address.h"  // PercentEncode
 
 namespace roost {
 
@@ -54,9 +55,6 @@ class Api {
   std::atomic<bool> unreachable_{false};
   std::atomic<uint64_t> retries_{0};
 };
-
-/// For one segment of a path, or one value of a query: "a b/ä" -> "a%20b%2F%C3%A4".
-std::string PercentEncode(std::string_view text);
 
 /// "/v1/collections/NAME" + `rest`.
 std::string CollectionPath(std::string_view collection, std::string_view rest = {});

@@ -81,6 +81,7 @@ void AddAll(CLI::App& app, Session& session) {
   AddRecordCommands(app, session);
   AddCollectionCommands(app, session);
   AddMoveCommands(app, session);
+  AddBootstrapCommand(app, session);
   AddDoctorCommand(app, session);
   AddShellCommands(app, session);
 }

@@ -23,7 +23,7 @@ The command line, or what it asks for, is wrong.
 There is no such collection, record, move or file.
 .TP
 .B 4
-Nobody answers at the server's address.
+Nobody answers at the server's address, or a store's (bootstrap).
 .TP
 .B 5
 Refused in the present state: it exists already, it is moving, it is not verified yet.
@@ -43,6 +43,9 @@ Address of the server, where \-\-url does not tell.
 .B ROOST_SECTION_KEY
 Keys of the configuration of \fBroost serve\fR, e.g. ROOST_SERVER_PORT; \fBroost config keys\fR
 lists them.
+.TP
+.B ML_VECTOR_BACKEND, ML_VECTOR_DIMENSION, ML_OPENSEARCH_HOSTS, MILVUS_CLUSTER_ENDPOINT and more
+The store that \fBroost bootstrap\fR prepares, where options do not tell.
 .TP
 .B ROOST_PARQUET_MODULE
 The file libroost_parquet.so, where it is not beside the program.

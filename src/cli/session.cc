@@ -86,7 +86,8 @@ Status Session::Confirm(std::string_view question) {
 }
 
 ExitStatus Session::Fail(const Error& error) {
-  const ExitStatus status = ExitStatusOf(error.code, api_ != nullptr && api_->unreachable());
+  const bool unreachable = store_unreachable || (api_ != nullptr && api_->unreachable());
+  const ExitStatus status = ExitStatusOf(error.code, unreachable);
   terminal_.out << std::flush;
   if (json()) {
     std::string line = R"({"error":{"code":)";

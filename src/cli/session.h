@@ -55,6 +55,8 @@ class Session {
 
   GlobalOptions options;
   std::function<Result<ExitStatus>()> action;
+  /// A store that the command speaks to itself did not answer.
+  bool store_unreachable = false;
 
   /// The server at options.url; made at the first call.
   Api& api();

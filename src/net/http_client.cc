@@ -64,6 +64,8 @@ class HttpClient::Handle {
 
   Result<HttpReply> Run(const RequestContext& context, const HttpCall& call,
                         const Options& options);
+  /// Whether the last call left a connection for the next one.
+  bool connected() const { return connected_; }
 
  private:
   void SetUp(const RequestContext& context, const HttpCall& call, const Options& options,
@@ -86,6 +88,8 @@ class HttpClient::Handle {
   const HttpCall* call_ = nullptr;
   size_t max_reply_bytes_ = 0;
   HttpReply reply_;
+  bool headers_ended_ = false;
+  bool connected_ = false;
   std::optional<Error> failure_;  ///< of a callback
   std::string piece_;
   size_t piece_sent_ = 0;
@@ -100,6 +104,11 @@ size_t HttpClient::Handle::OnHeader(char* data, size_t, size_t size, void* user)
   }
   if (line.starts_with("HTTP/")) {
     self->reply_.headers.clear();  // Those before were of an interim reply.
+    self->headers_ended_ = false;
+    return size;
+  }
+  if (line.empty()) {
+    self->headers_ended_ = true;
     return size;
   }
   const size_t colon = line.find(':');
@@ -270,6 +279,7 @@ Result<HttpReply> HttpClient::Handle::Run(const RequestContext& context, const H
   call_ = &call;
   max_reply_bytes_ = options.max_reply_bytes;
   reply_ = {};
+  headers_ended_ = false;
   failure_.reset();
   piece_.clear();
   piece_sent_ = 0;
@@ -294,7 +304,14 @@ Result<HttpReply> HttpClient::Handle::Run(const RequestContext& context, const H
     error = std::move(failure_);
   } else if (code != CURLE_OK) {
     error = Explain(code, options);
+  } else if (!headers_ended_) {
+    // For libcurl that is a reply without a body.
+    error = Unavailable("lost the connection to " + Origin(call.url) +
+                        ": it ended within the headers of the reply");
   }
+  curl_socket_t socket = CURL_SOCKET_BAD;
+  curl_easy_getinfo(easy_, CURLINFO_ACTIVESOCKET, &socket);
+  connected_ = !error && socket != CURL_SOCKET_BAD;
   curl_multi_remove_handle(multi_, easy_);
   call_ = nullptr;
   if (error) {
@@ -354,7 +371,7 @@ void HttpClient::GiveBack(std::unique_ptr<Handle> handle) {
   {
     const std::lock_guard lock(mutex_);
     --in_use_;
-    kept = idle_.size() < options_.max_idle;
+    kept = handle->connected() && idle_.size() < options_.max_idle;
     if (kept) {
       idle_.push_back(std::move(handle));
     }
@@ -380,6 +397,16 @@ Result<HttpReply> HttpClient::Call(const RequestContext& context, const HttpCall
   Result<HttpReply> reply = handle->Run(context, call, options_);
   GiveBack(std::move(handle));
   return reply;
+}
+
+void CountConnections(HttpClient::Options& options, const std::string& store, Metrics& metrics) {
+  const auto gauge = [&](const char* state) {
+    return &metrics.GetGauge("roost_http_client_connections",
+                             "HTTP connections to a store, in use by calls or kept for later ones",
+                             {{"store", store}, {"state", state}});
+  };
+  options.in_use = gauge("in_use");
+  options.idle = gauge("idle");
 }
 
 }  // namespace roost

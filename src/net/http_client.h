@@ -101,4 +101,8 @@ class HttpClient {
   size_t waiting_ = 0;
 };
 
+/// Has the connections of clients with these options counted for the store of that name:
+/// roost_http_client_connections{store,state="in_use"|"idle"}. `metrics` outlives them.
+void CountConnections(HttpClient::Options& options, const std::string& store, Metrics& metrics);
+
 }  // namespace roost

@@ -5,8 +5,11 @@
 #include <thread>
 #include <vector>
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "net/http_testing.h"
 
@@ -39,6 +42,7 @@ TEST(HttpClient, CallsAndKeepsTheConnection) {
   EXPECT_EQ(head->Header("content-length"), "12");
   EXPECT_EQ(client.Call({}, {.url = Url(server, "/nowhere")})->status, 404);
   EXPECT_EQ(server.Metric("roost_http_connections"), 1);
+  EXPECT_EQ(client.stats().idle, 1u);
 }
 
 TEST(HttpClient, SendsHeadersAndTheContext) {
@@ -213,6 +217,62 @@ TEST(HttpClient, LostConnectionLeavesTheOutcomeOpen) {
   EXPECT_EQ(reply.code(), Code::kUnavailable);
   EXPECT_TRUE(reply.error().outcome_unknown);
   EXPECT_NE(reply.error().message.find("lost the connection"), std::string::npos);
+}
+
+/// Answers every connection with these bytes and closes it.
+class CutServer {
+ public:
+  CutServer() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    auto* const any = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(::bind(socket_, any, size), 0);
+    EXPECT_EQ(::listen(socket_, 16), 0);
+    EXPECT_EQ(::getsockname(socket_, any, &size), 0);
+    url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/";
+  }
+  ~CutServer() { ::close(socket_); }
+  CutServer(const CutServer&) = delete;
+  CutServer& operator=(const CutServer&) = delete;
+
+  const std::string& url() const { return url_; }
+  void AnswerOnce(std::string_view bytes) const {
+    const int peer = ::accept(socket_, nullptr, nullptr);
+    std::string request;
+    while (!request.ends_with("body")) {
+      char piece[4096];
+      const ssize_t more = ::recv(peer, piece, sizeof piece, 0);
+      ASSERT_GT(more, 0);
+      request.append(piece, static_cast<size_t>(more));
+    }
+    EXPECT_EQ(::send(peer, bytes.data(), bytes.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(bytes.size()));
+    ::close(peer);
+  }
+
+ private:
+  const int socket_;
+  std::string url_;
+};
+
+TEST(HttpClient, AReplyThatIsCutAnywhereIsALostConnection) {
+  CutServer server;
+  const std::string reply =
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+  for (size_t bytes = 0; bytes <= reply.size(); ++bytes) {
+    std::jthread thread([&] { server.AnswerOnce(std::string_view(reply).substr(0, bytes)); });
+    HttpClient client;
+    const auto got = client.Call({}, {.method = "POST", .url = server.url(), .body = "body"});
+    if (bytes == reply.size()) {
+      ASSERT_TRUE(got.ok());
+      EXPECT_EQ(got->body, "{}");
+      continue;
+    }
+    ASSERT_FALSE(got.ok()) << "cut after " << bytes << " bytes: " << got->status;
+    EXPECT_EQ(got.code(), Code::kUnavailable) << bytes << ": " << got.error().message;
+    EXPECT_TRUE(got.error().outcome_unknown) << bytes;
+    EXPECT_EQ(client.stats().idle, 0u) << "a lost connection must not be counted as one";
+  }
 }
 
 TEST(HttpClient, ServesManyThreads) {

@@ -7,23 +7,17 @@ namespace roost {
 HttpEndpoints::HttpEndpoints(HttpEndpointsOptions options, Clock& clock, Random& random,
                              Metrics& metrics)
     : options_(std::move(options)), endpoints_(options_.hosts, options_.endpoints, clock, random) {
-  const auto gauge = [&](const char* state) {
-    return &metrics.GetGauge("roost_http_client_connections",
-                             "HTTP connections to a store, in use by calls or kept for later ones",
-                             {{"store", options_.name}, {"state", state}});
-  };
-  const HttpClient::Options each{.max_idle = options_.max_connections_per_host,
-                                 .max_connections = options_.max_connections_per_host,
-                                 .connect_timeout = options_.connect_timeout,
-                                 .max_reply_bytes = options_.max_reply_bytes,
-                                 .hint = "",
-                                 .send_context = false,
-                                 .ca_file = options_.tls.ca_file,
-                                 .verify_tls = options_.tls.verify,
-                                 .certificate_file = options_.tls.certificate_file,
-                                 .key_file = options_.tls.key_file,
-                                 .in_use = gauge("in_use"),
-                                 .idle = gauge("idle")};
+  HttpClient::Options each{.max_idle = options_.max_connections_per_host,
+                           .max_connections = options_.max_connections_per_host,
+                           .connect_timeout = options_.connect_timeout,
+                           .max_reply_bytes = options_.max_reply_bytes,
+                           .hint = "",
+                           .send_context = false,
+                           .ca_file = options_.tls.ca_file,
+                           .verify_tls = options_.tls.verify,
+                           .certificate_file = options_.tls.certificate_file,
+                           .key_file = options_.tls.key_file};
+  CountConnections(each, options_.name, metrics);
   for (size_t i = 0; i < endpoints_.size(); ++i) {
     clients_.push_back(std::make_unique<HttpClient>(each));
   }

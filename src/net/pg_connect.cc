@@ -191,6 +191,7 @@ Result<std::unique_ptr<PgConnection>> PgConnection::ConnectTo(const RequestConte
     return ResourceExhausted("no memory is left for a connection to PostgreSQL");
   }
   std::unique_ptr<PgConnection> connection(new PgConnection(raw, wake, options));
+  connection->name_ = "PostgreSQL at " + Where(host);
   TRY(connection->FinishConnect(context, host));
   TRY(connection->ApplySettings(context));
   return connection;
@@ -221,7 +222,8 @@ Status PgConnection::FinishConnect(const RequestContext& context, const PgHost& 
     if (ready == 0 && limit.Passed()) {
       TRY(context.CheckAlive("connecting to PostgreSQL at " + Where(host)));
       return Unavailable("PostgreSQL at " + Where(host) + " did not answer within " +
-                         std::to_string(options_.connect_timeout.count()) + " ms");
+                         std::to_string(options_.connect_timeout.count()) +
+                         " ms; is it PostgreSQL? check host and port of the address");
     }
     if (ready > 0) {
       state = PQconnectPoll(connection_);

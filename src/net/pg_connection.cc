@@ -95,10 +95,9 @@ void PgConnection::Abandon() {
 
 Error PgConnection::Lost(const Call& call) {
   Abandon();
-  Error error =
-      call.interrupted
-          ? call.why
-          : Unavailable("the connection to PostgreSQL was lost while " + std::string(call.doing));
+  Error error = call.interrupted ? call.why
+                                 : Unavailable("the connection to " + name_ + " was lost while " +
+                                               std::string(call.doing));
   error.outcome_unknown = call.effect == PgEffect::kWrite && call.flushed;
   return error;
 }
@@ -122,7 +121,7 @@ Error PgConnection::Failed(const Call& call, const pg_result* result) {
     usable_ = false;  // This host became a standby; a new session looks for the primary.
   }
   return PgError(state, FieldOf(result, PG_DIAG_MESSAGE_PRIMARY),
-                 FieldOf(result, PG_DIAG_MESSAGE_HINT));
+                 FieldOf(result, PG_DIAG_MESSAGE_HINT), name_);
 }
 
 Status PgConnection::Flush(Call& call) {

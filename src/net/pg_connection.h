@@ -119,6 +119,8 @@ class PgConnection {
   bool usable() const { return usable_; }
   /// Whether an idle session still stands, as far as can be told without asking the server.
   bool LooksAlive();
+  /// "PostgreSQL at db:5432", for messages.
+  const std::string& name() const { return name_; }
   /// e.g. 150004.
   int server_version() const;
   int backend_pid() const;
@@ -158,6 +160,7 @@ class PgConnection {
   pg_conn* connection_;
   int wake_;  ///< an eventfd that a stop request makes readable
   PgOptions options_;
+  std::string name_ = "PostgreSQL";
   bool usable_ = true;
   uint64_t next_name_ = 0;
   std::unordered_map<std::string, Prepared> prepared_;

@@ -66,8 +66,10 @@ Code PgErrorCode(std::string_view sqlstate) {
   return Code::kUnknown;
 }
 
-Error PgError(std::string_view sqlstate, std::string_view message, std::string_view hint) {
-  std::string text = "PostgreSQL: ";
+Error PgError(std::string_view sqlstate, std::string_view message, std::string_view hint,
+              std::string_view server) {
+  std::string text(server);
+  text += ": ";
   text += message;
   text += " (";
   text += sqlstate;
@@ -80,7 +82,9 @@ Error PgError(std::string_view sqlstate, std::string_view message, std::string_v
 }
 
 Error PgConnectError(std::string_view where, std::string_view text) {
-  const std::string prefix = "PostgreSQL at " + std::string(where);
+  const std::string server = "PostgreSQL at " + std::string(where);
+  const auto says = [&](std::string_view part) { return text.find(part) != std::string::npos; };
+  constexpr std::string_view kCredentials = "; check user and password of the address";
   // Verbose messages read "…: FATAL:  28P01: password authentication failed …\nLOCATION: …".
   for (const std::string_view severity : {"FATAL:  ", "ERROR:  "}) {
     const size_t at = text.rfind(severity);
@@ -89,24 +93,35 @@ Error PgConnectError(std::string_view where, std::string_view text) {
     }
     const std::string_view rest = text.substr(at + severity.size());
     if (IsSqlState(rest.substr(0, 5)) && rest.substr(5, 2) == ": ") {
-      Error error = PgError(rest.substr(0, 5), FirstLine(rest.substr(7)));
-      error.message.replace(0, std::string_view("PostgreSQL").size(), prefix);
+      Error error = PgError(rest.substr(0, 5), FirstLine(rest.substr(7)), "", server);
+      if (error.code == Code::kUnauthenticated) {
+        error.message += kCredentials;
+      }
       return error;
     }
   }
-  // "fe_sendauth: no password supplied" comes from libpq itself, without a SQLSTATE.
-  const Code code = text.find("no password supplied") != std::string_view::npos
-                        ? Code::kUnauthenticated
-                        : Code::kUnavailable;
-  std::string_view last = text;
-  while (!last.empty() && last.back() == '\n') {
-    last.remove_suffix(1);
+  while (!text.empty() && text.back() == '\n') {
+    text.remove_suffix(1);
   }
-  std::string message(last);
+  std::string message(text);
   for (char& c : message) {
     c = c == '\n' || c == '\t' ? ' ' : c;
   }
-  return {code, prefix + ": " + message};
+  message = server + ": " + message;
+  // The rest comes from libpq itself, without a SQLSTATE.
+  if (says("no password supplied")) {
+    return {Code::kUnauthenticated, message.append(kCredentials)};
+  }
+  if (says("certificate")) {
+    return Unavailable(message +
+                       "; check its certificate (has it expired? is it for this host?) and "
+                       "sslrootcert");
+  }
+  if (says("received invalid response") || says("expected authentication request")) {
+    return FailedPrecondition(message +
+                              "; that is no PostgreSQL: check host and port of the address");
+  }
+  return Unavailable(message + "; check host and port of the address");
 }
 
 }  // namespace roost

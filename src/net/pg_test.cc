@@ -96,8 +96,10 @@ TEST(PgError, RefusedConnectionsAreTold) {
       "connection to server at \"db\" (10.0.0.1), port 5432 failed: FATAL:  28P01: "
       "password authentication failed for user \"me\"\nLOCATION:  auth_failed, auth.c");
   EXPECT_EQ(refused.code, Code::kUnauthenticated);
-  EXPECT_EQ(refused.message,
-            "PostgreSQL at db:5432: password authentication failed for user \"me\" (28P01)");
+  EXPECT_EQ(
+      refused.message,
+      "PostgreSQL at db:5432: password authentication failed for user \"me\" (28P01); check user "
+      "and password of the address");
   const Error absent =
       PgConnectError("db:5432", "connection to server failed: Connection refused\n\tIs it up?\n");
   EXPECT_EQ(absent.code, Code::kUnavailable);

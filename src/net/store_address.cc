@@ -303,6 +303,24 @@ Result<StoreAddress> ParseStoreAddress(std::string_view text, const StoreAddress
   return AddressParser(text, rules).Parse();
 }
 
+std::string PercentEncode(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.' || c == '~';
+    if (plain) {
+      out.push_back(c);
+    } else {
+      out.push_back('%');
+      out.push_back(kHex[byte >> 4]);
+      out.push_back(kHex[byte & 15]);
+    }
+  }
+  return out;
+}
+
 Result<std::string> PercentDecode(std::string_view text) {
   std::string decoded;
   decoded.reserve(text.size());

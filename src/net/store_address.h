@@ -66,6 +66,9 @@ struct StoreAddress {
 /// repeats what may be a part of a secret.
 Result<StoreAddress> ParseStoreAddress(std::string_view text, const StoreAddressRules& rules);
 
+/// For one part of an address, segment of a path or value of a query: "a b/ä" -> "a%20b%2F%C3%A4".
+std::string PercentEncode(std::string_view text);
+
 /// "%41" is "A". kInvalidArgument, without quoting, when a "%" has no two hex digits behind it or
 /// the result holds a control character.
 Result<std::string> PercentDecode(std::string_view text);

@@ -2,7 +2,9 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
+#include "base/executor.h"
 #include "base/log.h"
 
 namespace roost {
@@ -74,31 +76,52 @@ class LazyStore final : public VectorStore {
   }
 
  private:
+  /// A thread of its own connects, because that may take longer than the caller has time.
   Result<VectorStore*> Connected(const RequestContext& context) {
     TRY(context.CheckAlive("connecting to the store"));
     std::unique_lock lock(mutex_);
     if (store_ != nullptr) {
       return store_.get();
     }
-    if (connecting_ || clock_.Now() < next_try_) {
-      return Unavailable("store \"" + name_ + "\" is not connected: " +
-                         (last_error_.empty() ? "connecting" : last_error_));
+    if (!connecting_) {
+      if (clock_.Now() < next_try_) {
+        return NotConnected();
+      }
+      connector_ = std::jthread([this] { Connect(); });  // the last one has come to its end
+      connecting_ = true;
     }
-    connecting_ = true;
-    lock.unlock();
+    const BlockingSection blocking;
+    const auto until = context.deadline.infinite()
+                           ? std::chrono::steady_clock::now() + std::chrono::hours(24)
+                           : context.deadline.time;
+    if (!changed_.wait_until(lock, context.stop, until, [this] { return !connecting_; })) {
+      TRY(context.CheckAlive("connecting to store \"" + name_ + "\""));
+    }
+    return store_ != nullptr ? Result<VectorStore*>(store_.get()) : NotConnected();
+  }
+
+  Error NotConnected() const {
+    return Unavailable("store \"" + name_ +
+                       "\" is not connected: " + (connecting_ ? "connecting" : last_error_));
+  }
+
+  void Connect() {
     Result<std::unique_ptr<VectorStore>> opened = connect_();
-    lock.lock();
+    if (opened.ok()) {
+      LogInfo("a store is connected",
+              {{"store", name_}, {"version", (*opened)->capabilities().version}});
+    } else {
+      LogWarning("a store cannot be reached", {{"store", name_}, {"error", opened.error()}});
+    }
+    const std::lock_guard lock(mutex_);
     connecting_ = false;
-    if (!opened.ok()) {
+    if (opened.ok()) {
+      store_ = *std::move(opened);
+    } else {
       last_error_ = opened.error().message;
       next_try_ = clock_.Now() + retry_after_;
-      LogWarning("a store cannot be reached", {{"store", name_}, {"error", opened.error()}});
-      return Unavailable("store \"" + name_ + "\" is not connected: " + last_error_);
     }
-    store_ = *std::move(opened);
-    LogInfo("a store is connected",
-            {{"store", name_}, {"version", store_->capabilities().version}});
-    return store_.get();
+    changed_.notify_all();
   }
 
   const std::string name_;
@@ -108,10 +131,12 @@ class LazyStore final : public VectorStore {
   Clock& clock_;
 
   mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
   std::unique_ptr<VectorStore> store_;  // never taken away once set
   bool connecting_ = false;
   SteadyTime next_try_{};
   std::string last_error_;
+  std::jthread connector_;  // destroyed first: it uses the rest
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "server/lazy_store.h"
 
+#include <future>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -39,6 +41,31 @@ TEST(LazyStore, SaysWhyItIsNotConnectedAndTriesAgainLater) {
   EXPECT_TRUE(store->ListCollections({}).ok());
   EXPECT_EQ(tries, 2);
   EXPECT_EQ(store->capabilities().store, "fake");
+}
+
+TEST(LazyStore, ConnectingTakesNoCallBeyondItsDeadline) {
+  SystemClock clock;
+  std::promise<void> answers;
+  int tries = 0;
+  const auto store = MakeLazyStore(
+      "far", {},
+      [&]() -> Result<std::unique_ptr<VectorStore>> {
+        ++tries;
+        answers.get_future().wait();
+        return MakeFakeStore();
+      },
+      std::chrono::seconds(1), clock);
+  const auto soon = [] { return RequestContext().WithTimeout(std::chrono::milliseconds(20)); };
+  EXPECT_EQ(store->CheckHealth(soon()).code(), Code::kDeadlineExceeded);
+  EXPECT_EQ(store->CheckHealth(soon()).code(), Code::kDeadlineExceeded);
+  RequestContext stopped;
+  std::stop_source stop;
+  stopped.stop = stop.get_token();
+  stop.request_stop();
+  EXPECT_EQ(store->CheckHealth(stopped).code(), Code::kCancelled);
+  answers.set_value();
+  EXPECT_TRUE(store->CheckHealth({}).ok()) << "it waits for the connect that goes on";
+  EXPECT_EQ(tries, 1);
 }
 
 }  // namespace

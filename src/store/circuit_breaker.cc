@@ -34,10 +34,12 @@ uint64_t RollingCount::Sum(SteadyTime now) {
   return sum;
 }
 
-CircuitBreaker::CircuitBreaker(const ResilienceOptions& options, Clock& clock, Random& random)
+CircuitBreaker::CircuitBreaker(const ResilienceOptions& options, Clock& clock, Random& random,
+                               Gauge* state)
     : options_(options),
       clock_(clock),
       random_(random),
+      gauge_(state),
       calls_(options.breaker_window),
       failures_(options.breaker_window),
       open_for_(options.breaker_open) {}
@@ -91,6 +93,9 @@ void CircuitBreaker::Record(uint64_t ticket, Outcome outcome) {
 
 void CircuitBreaker::Enter(BreakerState state) {
   state_ = state;
+  if (gauge_ != nullptr) {
+    gauge_->Set(static_cast<double>(state));
+  }
   ++period_;
   probes_running_ = 0;
   probes_good_ = 0;

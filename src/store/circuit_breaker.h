@@ -44,8 +44,10 @@ class CircuitBreaker {
   /// How a call went, for the store: kNeutral says nothing about it (the caller went away).
   enum class Outcome : uint8_t { kGood, kBad, kNeutral };
 
-  /// `clock` and `random` outlive it.
-  CircuitBreaker(const ResilienceOptions& options, Clock& clock, Random& random);
+  /// All outlive it. `state` always tells the number of the state (null: nobody asks): were it set
+  /// by callers, one that is late could leave an old state there.
+  CircuitBreaker(const ResilienceOptions& options, Clock& clock, Random& random,
+                 Gauge* state = nullptr);
 
   /// A ticket where a call may go to the store now; it is followed by one Record with the ticket.
   std::optional<uint64_t> Admit();
@@ -62,6 +64,7 @@ class CircuitBreaker {
   const ResilienceOptions options_;
   Clock& clock_;
   Random& random_;
+  Gauge* const gauge_;
 
   mutable std::mutex mutex_;
   BreakerState state_ = BreakerState::kClosed;

@@ -1,6 +1,10 @@
 #include "store/circuit_breaker.h"
 
+#include <vector>
+
 #include <gtest/gtest.h>
+
+#include "telemetry/metrics.h"
 
 namespace roost {
 namespace {
@@ -169,6 +173,26 @@ TEST(RollingCount, ForgetsByAndBy) {
   count.Add(start + 2s, 1);  // a clock that is behind
   EXPECT_EQ(count.Sum(start + 11s), 8u);
   EXPECT_EQ(count.Sum(start + 1'000h), 0u);
+}
+
+TEST_F(CircuitBreakerTest, TellsItsStateAlsoWhenNoCallIsThrough) {
+  const auto metrics = MakeMetrics();
+  Gauge& state = metrics->GetGauge("state", "");
+  CircuitBreaker breaker(kOptions, clock_, random_, &state);
+  for (int i = 0; i < kOptions.breaker_min_calls; ++i) {
+    breaker.Record(*breaker.Admit(), Outcome::kBad);
+  }
+  EXPECT_EQ(state.value(), 2);
+  clock_.Advance(6s);
+  std::vector<uint64_t> probes;
+  for (int i = 0; i < kOptions.breaker_probes; ++i) {
+    probes.push_back(*breaker.Admit());
+  }
+  EXPECT_EQ(state.value(), 1) << "half open, though none has come back";
+  for (const uint64_t probe : probes) {
+    breaker.Record(probe, Outcome::kGood);
+  }
+  EXPECT_EQ(state.value(), 0);
 }
 
 }  // namespace

@@ -47,12 +47,12 @@ class ResilientStoreImpl final : public InterceptedStore<ResilientStoreImpl, Res
         options_(options),
         clock_(clock),
         random_(random),
-        breaker_(options, clock, random),
+        breaker_(options, clock, random,
+                 &metrics.GetGauge("roost_store_breaker_state", "0 closed, 1 half open, 2 open",
+                                   {{"store", name_}})),
         budget_(options.retry_budget_ratio, clock),
         gauge_(metrics.GetGauge("roost_store_in_flight", "Calls a store is working on",
                                 {{"store", name_}})),
-        state_gauge_(metrics.GetGauge("roost_store_breaker_state", "0 closed, 1 half open, 2 open",
-                                      {{"store", name_}})),
         retries_(metrics.GetCounter("roost_store_retries_total", "Calls made again",
                                     {{"store", name_}})),
         refused_full_(metrics.GetCounter("roost_store_refused_total", "Calls not passed on",
@@ -98,7 +98,6 @@ class ResilientStoreImpl final : public InterceptedStore<ResilientStoreImpl, Res
     auto result =
         run(context.WithTimeout(IsBulk(call) ? options_.bulk_timeout : options_.call_timeout));
     breaker_.Record(ticket, Judge(context, result.code(), clock_.Now() - start));
-    state_gauge_.Set(static_cast<double>(breaker_.state()));
     return result;
   }
 
@@ -170,7 +169,6 @@ class ResilientStoreImpl final : public InterceptedStore<ResilientStoreImpl, Res
   RetryBudget budget_;
   std::atomic<size_t> in_flight_ = 0;
   Gauge& gauge_;
-  Gauge& state_gauge_;
   Counter& retries_;
   Counter& refused_full_;
   Counter& refused_open_;

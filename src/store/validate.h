@@ -21,18 +21,19 @@ inline constexpr int64_t kMaxTimestamp = 253'402'300'799'999'999;
 /// float16, bfloat16 and int8 vectors take L2, COSINE, IP; binary ones HAMMING, JACCARD; sparse IP.
 Status ValidateSchema(const CollectionSchema& schema, const Capabilities& capabilities);
 
-/// Checks and normalises rows before anything is changed: key type and size (1 byte or more),
-/// tenant present exactly where the collection has tenants, known fields (or dynamic), types and
-/// ranges, string and array limits, valid UTF-8, nulls, defaults applied, floats rounded, uuids
-/// lowered, JSON canonical, vectors' names, types, dimensions, finite elements, no zero vector with
-/// cosine (unless the store takes it), sparse entries sorted without duplicates. Integers are taken
-/// for FLOAT and DOUBLE, RFC 3339 text for TIMESTAMP. Null fields are erased, JSON `null` is null,
-/// undeclared fields move into `dynamic`, which is empty rather than "{}". kInvalidArgument names
-/// row (from 0, as RowError does), key and field; the rows may then be half normalised.
+/// Checks and normalises rows before anything is changed: key type and size (1 byte or more, or
+/// within the store's range of integers), tenant present exactly where the collection has tenants,
+/// known fields (or dynamic), types and ranges, string and array limits, valid UTF-8, nulls,
+/// defaults applied, floats rounded, uuids lowered, JSON canonical, vectors' names, types,
+/// dimensions, finite elements, no zero vector with cosine (unless the store takes it), sparse
+/// entries sorted without duplicates. Integers are taken for FLOAT and DOUBLE, RFC 3339 text for
+/// TIMESTAMP. Null fields are erased, JSON `null` is null, undeclared fields move into `dynamic`,
+/// which is empty rather than "{}". kInvalidArgument names row (from 0, as RowError does), key and
+/// field; the rows may then be half normalised.
 Status ValidateRecords(const CollectionSchema& schema, const Capabilities& capabilities,
                        std::vector<Record>& records);
 
-/// Key type and size, and tenant, of keys to get or delete.
+/// Key type, size and range, and tenant, of keys to get or delete.
 Status ValidateKeys(const CollectionSchema& schema, const Capabilities& capabilities,
                     std::span<const RecordKey> keys);
 

@@ -17,6 +17,14 @@ Status CheckKey(const CollectionSchema& schema, const Capabilities& capabilities
                            (is_integer ? "an integer" : "a string") + "; the collection has " +
                            (is_integer ? "VARCHAR" : "INT64") + " keys");
   }
+  if (const auto* number = std::get_if<int64_t>(&key.key);
+      number != nullptr &&
+      (*number < capabilities.min_integer_key || *number > capabilities.max_integer_key)) {
+    return InvalidArgument("key \"" + schema.key_field + "\" is " + std::to_string(*number) +
+                           "; the " + capabilities.store + " store keeps " +
+                           std::to_string(capabilities.min_integer_key) + " to " +
+                           std::to_string(capabilities.max_integer_key));
+  }
   if (const auto* text = std::get_if<std::string>(&key.key)) {
     if (text->empty() || text->size() > capabilities.max_key_bytes) {
       return InvalidArgument("key \"" + schema.key_field + "\" has " +

@@ -147,6 +147,29 @@ TEST(ValidateRecords, KeysAndTenants) {
   EXPECT_THAT(keys.error().message, HasSubstr("key 0 (\"a\"): the tenant"));
 }
 
+TEST(ValidateRecords, IntegerKeysThatTheStoreCannotGiveBack) {
+  auto schema = Books();
+  schema.key_type = KeyType::kInt64;
+  auto capabilities = All();
+  capabilities.store = "narrow";
+  capabilities.min_integer_key = -5;
+  capabilities.max_integer_key = 7;
+  std::vector<Record> records(2);
+  records[0].key.key = int64_t{7};
+  for (const int64_t outside : {int64_t{-6}, int64_t{8}, std::numeric_limits<int64_t>::max()}) {
+    records[1].key.key = outside;
+    const Status refused = ValidateRecords(schema, capabilities, records);
+    ASSERT_EQ(refused.code(), Code::kInvalidArgument);
+    EXPECT_THAT(refused.error().message,
+                HasSubstr("row 1 (id " + std::to_string(outside) + "): key \"id\" is " +
+                          std::to_string(outside) + "; the narrow store keeps -5 to 7"));
+    EXPECT_EQ(ValidateKeys(schema, capabilities, std::span(&records[1].key, 1)).code(),
+              Code::kInvalidArgument);
+  }
+  records[1].key.key = int64_t{-5};
+  EXPECT_TRUE(ValidateRecords(schema, capabilities, records).ok());
+}
+
 TEST(ValidateRecords, ZeroBytesWhereTheStoreCannotKeepThem) {
   auto schema = Books();
   schema.dynamic = true;

@@ -66,6 +66,7 @@ TlsFrontPeer::TlsFrontPeer(const Options& options)
                    .arguments = Arguments()
                                     .Value("--to", std::to_string(options.target_port))
                                     .Flag("--http2", options.http2)
+                                    .Flag("--postgres", options.postgres)
                                     .Flag("--expired", options.expired)
                                     .Value("--basic", options.basic)
                                     .Take()}) {}

@@ -3,7 +3,8 @@
 
     tls_front.py CERTIFICATE KEY PORT TARGET_PORT PROTOCOL [USER:PASSWORD]
 
-PROTOCOL is what ALPN agrees on: http/1.1 or h2. With USER:PASSWORD, for HTTP/1.1, a connection whose
+PROTOCOL is what ALPN agrees on: http/1.1 or h2; or postgresql, whose clients first ask for TLS in plain
+text. With USER:PASSWORD, for HTTP/1.1, a connection whose
 first request lacks them as Basic credentials is answered with 401 and closed.
 """
 
@@ -30,9 +31,13 @@ async def pump(reader, writer):
     writer.close()
 
 
-async def serve(reader, writer, target_port, wanted):
+async def serve(reader, writer, target_port, wanted, asked_for):
     try:
         head = b""
+        if asked_for is not None:  # PostgreSQL's SSLRequest, whatever it says
+            await reader.readexactly(8)
+            writer.write(b"S")
+            await writer.start_tls(asked_for)
         if wanted is not None:
             head = await reader.readuntil(b"\r\n\r\n")
             given = re.search(rb"\r\nauthorization: *basic +(\S+)", head, re.IGNORECASE)
@@ -52,13 +57,16 @@ async def main():
     certificate, key, port, target_port, protocol, *basic = sys.argv[1:]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
+    postgres = protocol == "postgresql"
     context.set_alpn_protocols([protocol])
     wanted = base64.b64encode(basic[0].encode()) if basic else None
     server = await asyncio.start_server(
-        lambda reader, writer: serve(reader, writer, int(target_port), wanted),
+        lambda reader, writer: serve(
+            reader, writer, int(target_port), wanted, context if postgres else None
+        ),
         HOST,
         int(port),
-        ssl=context,
+        ssl=None if postgres else context,
     )
     await server.serve_forever()
 

@@ -10,6 +10,7 @@ class TlsFrontPeer : public PeerProcess {
   struct Options {
     uint16_t target_port = 0;  ///< of the server behind, on 127.0.0.1
     bool http2 = false;        ///< for gRPC; else HTTP/1.1
+    bool postgres = false;     ///< for PostgreSQL, whose clients ask for TLS in plain text first
     bool expired = false;      ///< with a certificate that ended yesterday
     std::string basic;         ///< "user:password" that HTTP/1.1 clients must give; empty: everyone
   };

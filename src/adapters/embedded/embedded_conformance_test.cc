@@ -101,7 +101,8 @@ void Register(const std::string& name, const EmbeddedOptions& options) {
   RegisterConformanceTests({.name = name,
                             .make = [opener] { return opener->Make(); },
                             .prefix = "conformance_",
-                            .shared = true});
+                            .shared = true,
+                            .documented = true});
 }
 
 const bool kRegistered = [] {

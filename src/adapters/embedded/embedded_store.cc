@@ -23,26 +23,10 @@ namespace {
 using embedded::Core;
 using embedded::Pin;
 
-Capabilities MakeCapabilities() {
-  Capabilities capabilities;
-  capabilities.store = "embedded";
-  capabilities.version = "1";
-  for (int type = 0; type <= static_cast<int>(DataType::kSparseVector); ++type) {
-    capabilities.types.insert(static_cast<DataType>(type));
-  }
-  capabilities.metrics = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
-  capabilities.keyword_search = true;
-  capabilities.dynamic_fields = true;
-  capabilities.tenants = true;
-  // A write whose caller stopped waiting lands when the disk is done with it.
-  capabilities.zombie_horizon = std::chrono::seconds(10);
-  return capabilities;
-}
-
 class EmbeddedStoreImpl final : public EmbeddedStore {
  public:
   EmbeddedStoreImpl(EmbeddedOptions options, FileSystem& file_system, Clock& clock)
-      : capabilities_(MakeCapabilities()),
+      : capabilities_(EmbeddedCapabilities()),
         core_(std::move(options), file_system, clock),
         slots_(core_.options.search_slots, core_.options.max_waiting_searches),
         maintenance_(core_),
@@ -238,6 +222,22 @@ class EmbeddedStoreImpl final : public EmbeddedStore {
 };
 
 }  // namespace
+
+Capabilities EmbeddedCapabilities() {
+  Capabilities capabilities;
+  capabilities.store = "embedded";
+  capabilities.version = "1";
+  for (int type = 0; type <= static_cast<int>(DataType::kSparseVector); ++type) {
+    capabilities.types.insert(static_cast<DataType>(type));
+  }
+  capabilities.metrics = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
+  capabilities.keyword_search = true;
+  capabilities.dynamic_fields = true;
+  capabilities.tenants = true;
+  // A write whose caller stopped waiting lands when the disk is done with it.
+  capabilities.zombie_horizon = std::chrono::seconds(10);
+  return capabilities;
+}
 
 Result<std::unique_ptr<EmbeddedStore>> OpenEmbeddedStore(const EmbeddedOptions& options,
                                                          FileSystem& file_system, Clock& clock,

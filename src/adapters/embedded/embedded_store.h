@@ -65,6 +65,9 @@ class EmbeddedStore : public VectorStore {
   virtual Status Verify(const RequestContext& context) = 0;
 };
 
+/// What the store can do.
+Capabilities EmbeddedCapabilities();
+
 /// Opens or makes the folder. kFailedPrecondition: another process holds it, or its format is
 /// newer. kDataLoss: a file is damaged in a place that was acknowledged; the message names file,
 /// offset and what to do. The dependencies outlive the store. Closing seals what is in memory.

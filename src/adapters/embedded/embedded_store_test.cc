@@ -55,6 +55,29 @@ TEST(EmbeddedStore, WritesSurviveAKillWithoutClosing) {
   EXPECT_TRUE(SameRecords(ReadAllRecords(*again, "things"), AsMap(records)));
 }
 
+TEST(EmbeddedStore, ExactSearchTellsApartWhatFloat32CannotTell) {
+  TestDisk disk;
+  const auto store = disk.MustOpen();
+  for (const char* index : {"FLAT", "HNSW"}) {
+    CollectionSchema schema{.name = std::string("near_") + index};
+    schema.vectors = {{.name = "v", .dimension = 2, .metric = Metric::kL2, .index = index}};
+    ROOST_ASSERT_OK(Create(*store, schema));
+    Record near{.key = {.tenant = {}, .key = "b"}, .fields = {}, .vectors = {}, .dynamic = {}};
+    near.vectors["v"] = Vector::Floats(std::vector{1.0f, 0.0f});
+    Record far{.key = {.tenant = {}, .key = "a"}, .fields = {}, .vectors = {}, .dynamic = {}};
+    far.vectors["v"] = Vector::Floats(std::vector{1.0f, 1e-4f});  // 1 + 1e-8 is 1 in float32
+    ROOST_ASSERT_OK(Put(*store, schema.name, {near, far}));
+    SearchRequest request{.collection = schema.name, .exact = true};
+    request.vectors = {Vector::Floats(std::vector{0.0f, 0.0f})};
+    const auto found = store->Search({}, request);
+    ROOST_ASSERT_OK(found);
+    ASSERT_EQ(found->hits[0].size(), 2u);
+    EXPECT_EQ(found->hits[0][0].record.key.key, Key("b")) << "not by key: it is nearer";
+    EXPECT_EQ(found->hits[0][0].distance, 1.0);
+    EXPECT_GT(found->hits[0][1].distance, 1.0);
+  }
+}
+
 TEST(EmbeddedStore, ASecondOpenerIsRefused) {
   TestDisk disk;
   const auto store = disk.MustOpen();

@@ -16,6 +16,8 @@ constexpr uint32_t kDefaultEf = 64;
 // With fewer rows to choose from, a scan is as fast as a walk through the graph, and exact.
 constexpr size_t kScanRows = 8'192;
 constexpr size_t kScanShare = 20;  // one in so many
+/// The kernels sum in float32: an exact search puts so many more in order by exact distances.
+constexpr size_t kRerank = 16;
 
 double SparseDot(std::span<const SparseEntry> query, std::string_view row) {
   double sum = 0;
@@ -59,6 +61,9 @@ class VectorSearch {
           SearchBlock(query, b, candidates);
         }
       }
+      if (IsExact() && schema().type != DataType::kSparseVector) {
+        Rerank(query, candidates);
+      }
       result.hits.push_back(
           TRY(TakeHits(pin_, blocks_, request_, schema().metric, std::move(candidates))));
     }
@@ -67,6 +72,8 @@ class VectorSearch {
 
  private:
   const VectorFieldSchema& schema() const { return pin_.schema().vectors[field_]; }
+  bool IsExact() const { return request_.exact || schema().index == "FLAT"; }
+  size_t Wanted() const { return WantedHits(request_) + (IsExact() ? kRerank : 0); }
 
   /// Which rows of each block may be returned: the same for all queries.
   Status Prepare() {
@@ -96,7 +103,7 @@ class VectorSearch {
     IndexSearch search{.query = std::as_bytes(std::span(query.bytes)),
                        .allowed = allowed.slot_set(),
                        .allowed_count = allowed.count};
-    const size_t wanted = std::min(WantedHits(request_), allowed.count);
+    const size_t wanted = std::min(Wanted(), allowed.count);
     std::vector<Neighbor> found;
     if (const auto index = GraphFor(block, allowed)) {
       search.top_k = static_cast<uint32_t>(wanted);
@@ -111,6 +118,24 @@ class VectorSearch {
     }
     for (const Neighbor& neighbor : found) {
       candidates.push_back({.distance = neighbor.distance, .block = b, .slot = neighbor.slot});
+    }
+  }
+
+  /// Leaves the best candidates, with the distances that every store gives.
+  void Rerank(const Vector& query, std::vector<Candidate>& candidates) const {
+    const auto key = [&](const Candidate& c) { return blocks_[c.block].block.Key(c.slot); };
+    const size_t kept = std::min(candidates.size(), Wanted());
+    std::partial_sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(kept),
+                      candidates.end(), [&](const Candidate& a, const Candidate& b) {
+                        return a.distance != b.distance ? a.distance < b.distance : key(a) < key(b);
+                      });
+    candidates.resize(kept);
+    const Selection only_vector{.fields = {}, .vectors = {field_}};
+    for (Candidate& candidate : candidates) {
+      const Record record =
+          ReadRecord(pin_.schema(), blocks_[candidate.block].block, candidate.slot, only_vector);
+      candidate.distance =
+          ReferenceDistance(schema().metric, query, record.vectors.at(schema().name));
     }
   }
 

@@ -9,8 +9,9 @@ namespace {
 
 namespace pb = milvus_messages;
 
-Error Missing(const std::string& collection) {
-  return NotFound("collection \"" + collection + "\" does not exist");
+Error Missing(const std::string& collection, const std::string& store) {
+  return NotFound("collection \"" + collection + "\" does not exist in " + store +
+                  "; create it, again if somebody dropped it there");
 }
 
 }  // namespace
@@ -27,7 +28,7 @@ Result<MilvusLayoutPtr> MilvusCatalogue::Load(const RequestContext& context,
     // 2.3 has no code of its own for this call.
     const bool absent = reply.code() == Code::kNotFound ||
                         reply.error().message.find("can't find collection") != std::string::npos;
-    return absent ? Missing(collection) : reply.error();
+    return absent ? Missing(collection, store_) : reply.error();
   }
   const std::string what = store_ + ": collection \"" +
                            (collection.empty() ? physical : collection) + "\" is there as \"" +

@@ -203,11 +203,6 @@ Vector StandInVector(const VectorFieldSchema& field) {
 Status CheckLimits(const MilvusLayout& layout, std::span<const Record> records) {
   for (size_t row = 0; row < records.size(); ++row) {
     const Record& record = records[row];
-    if (layout.integer_keys() && record.key.key == Key(std::numeric_limits<int64_t>::max())) {
-      return InvalidArgument("row " + std::to_string(row) + " (" + layout.schema.key_field + " " +
-                             ToString(record.key) +
-                             "): Milvus cannot give this key back; use one below it");
-    }
     if (record.dynamic.size() > kMaxJsonBytes) {
       return TooLarge(row, layout, record, "the undeclared fields' object", record.dynamic.size());
     }

@@ -24,7 +24,8 @@ const bool kRegistered = [] {
   RegisterConformanceTests({.name = "Milvus",
                             .make = Open,
                             .prefix = "c" + std::to_string(getpid()) + "_",
-                            .shared = true});
+                            .shared = true,
+                            .documented = true});
   return true;
 }();
 

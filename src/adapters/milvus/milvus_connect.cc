@@ -1,10 +1,12 @@
 // Addresses, versions, capabilities, and the first words with a server.
 
 #include <charconv>
+#include <limits>
 
 #include "adapters/milvus/milvus_call.h"
 #include "adapters/milvus/milvus_impl.h"
 #include "adapters/milvus/milvus_store.h"
+#include "base/base64.h"
 
 namespace roost {
 namespace {
@@ -25,24 +27,6 @@ constexpr Release kReleases[] = {
     {.since = kOldest, .vectors = 1, .sparse_vectors = false},
     {.since = {.major = 2, .minor = 4}, .vectors = 4, .sparse_vectors = true},
 };
-
-/// RFC 4648, with padding.
-std::string Base64(std::string_view bytes) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t bits = 0;
-    const size_t count = std::min<size_t>(3, bytes.size() - i);
-    for (size_t j = 0; j < 3; ++j) {
-      bits = bits << 8 | (j < count ? static_cast<unsigned char>(bytes[i + j]) : 0u);
-    }
-    for (size_t j = 0; j < 4; ++j) {
-      out += j <= count ? kDigits[bits >> (18 - 6 * j) & 63] : '=';
-    }
-  }
-  return out;
-}
 
 /// Settings that the address gives.
 Result<MilvusOptions> WithAddress(MilvusOptions options, const StoreAddress& address) {
@@ -69,13 +53,16 @@ GrpcOptions ChannelOf(const MilvusOptions& options, const StoreAddress& address)
                                   : address.user.empty()     ? ""
                                                          : address.user + ":" + address.password;
   if (!credentials.empty()) {
-    channel.metadata.emplace_back("authorization", Base64(credentials));
+    channel.metadata.emplace_back("authorization", EncodeBase64(credentials));
   }
   if (!address.database.empty()) {
     channel.metadata.emplace_back("dbname", address.database);
   }
   return channel;
 }
+
+constexpr std::string_view kCheckAddress =
+    "; is Milvus running there? check host and port of the address, and tls=true";
 
 /// What a user can do about a failed first call.
 Error Explain(const Error& error, const MilvusServer& server) {
@@ -88,11 +75,15 @@ Error Explain(const Error& error, const MilvusServer& server) {
       return {.code = error.code,
               .message = error.message + "; the user needs a role that may do this"};
     case Code::kUnimplemented:
-      return FailedPrecondition(name + " answers, but is not Milvus: " + error.message);
+      return FailedPrecondition(name + " answers, but is not Milvus: " + error.message +
+                                std::string(kCheckAddress));
     case Code::kInternal:
     case Code::kUnknown:
-      return FailedPrecondition(name + " does not answer as Milvus does (" + error.message +
-                                "); check host, port and TLS in the address");
+      return FailedPrecondition(name + " does not answer as Milvus does: " + error.message +
+                                std::string(kCheckAddress));
+    case Code::kUnavailable:
+    case Code::kDeadlineExceeded:
+      return Unavailable(error.message + std::string(kCheckAddress));
     default:
       return error;
   }
@@ -161,6 +152,13 @@ Capabilities MilvusCapabilities(std::string_view version) {
   if (release->sparse_vectors) {
     capabilities.types.insert(DataType::kSparseVector);
   }
+  capabilities.shadows = {{DataType::kJson, "JSON objects {\"v\": value}"},
+                          {DataType::kTimestamp, "INT64, microseconds"},
+                          {DataType::kUuid, "VARCHAR(36)"},
+                          {DataType::kFloat16Vector, "FLOAT_VECTOR"},
+                          {DataType::kBFloat16Vector, "FLOAT_VECTOR"},
+                          {DataType::kInt8Vector, "FLOAT_VECTOR"}};
+  capabilities.null_shadow = "_nulls";
   capabilities.metrics = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
   capabilities.max_dimension = 32'768;
   capabilities.max_indexed_dimension = 32'768;
@@ -168,6 +166,9 @@ Capabilities MilvusCapabilities(std::string_view version) {
   capabilities.max_top_k = 16'384;
   // A VarChar holds 65,535 bytes; with tenants the key shares it with the tenant's name.
   capabilities.max_key_bytes = 65'000;
+  // 2.3 takes 2^63 − 1 for "none" where it merges results: such a row is counted, but no query
+  // gives it back, and a search that finds it fails as a whole.
+  capabilities.max_integer_key = std::numeric_limits<int64_t>::max() - 1;
   capabilities.keyword_search = false;
   capabilities.dynamic_fields = true;
   capabilities.tenants = true;
@@ -176,7 +177,6 @@ Capabilities MilvusCapabilities(std::string_view version) {
   capabilities.zero_vector_with_cosine = false;
   capabilities.write_batch_rows = 5'000;
   capabilities.write_batch_bytes = 8u << 20;
-  capabilities.max_request_bytes = 64u << 20;
   capabilities.visibility = milliseconds(5'000);
   capabilities.zombie_horizon = milliseconds(10'000);
   return capabilities;
@@ -189,18 +189,25 @@ StoreAddressRules MilvusAddressRules() {
                       "shards", "replicas"}};
 }
 
-Result<std::unique_ptr<VectorStore>> OpenMilvusStore(const MilvusOptions& given, Clock& clock,
-                                                     Metrics& metrics) {
-  const StoreAddress address = TRY(ParseStoreAddress(given.uri, MilvusAddressRules()));
-  const MilvusOptions options = TRY(WithAddress(given, address));
-  auto random = std::make_unique<SystemRandom>();
+Result<MilvusServer> ConnectMilvusServer(MilvusOptions& options, Clock& clock, Random& random,
+                                         Metrics& metrics) {
+  const StoreAddress address = TRY(ParseStoreAddress(options.uri, MilvusAddressRules()));
+  options = TRY(WithAddress(options, address));
   MilvusServer server;
   server.name = "Milvus at " + address.hosts.front().ToString();
   server.database = address.database;
-  server.client = TRY(GrpcClient::Create(ChannelOf(options, address), clock, *random, metrics));
+  server.client = TRY(GrpcClient::Create(ChannelOf(options, address), clock, random, metrics));
   RequestContext context;
   context.deadline = Deadline::After(options.connect_timeout * 2);
   server.version = TRY(Greet(context, server));
+  return server;
+}
+
+Result<std::unique_ptr<VectorStore>> OpenMilvusStore(const MilvusOptions& given, Clock& clock,
+                                                     Metrics& metrics) {
+  MilvusOptions options = given;
+  auto random = std::make_unique<SystemRandom>();
+  MilvusServer server = TRY(ConnectMilvusServer(options, clock, *random, metrics));
   return std::unique_ptr<VectorStore>(
       std::make_unique<MilvusStore>(options, std::move(server), std::move(random), clock));
 }

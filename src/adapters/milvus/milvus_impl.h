@@ -29,6 +29,11 @@ struct MilvusServer {
   std::unique_ptr<GrpcClient> client;
 };
 
+/// Connects, signs in and reads the version, as OpenMilvusStore says. `options` takes on what its
+/// address gives. The rest outlives the server.
+Result<MilvusServer> ConnectMilvusServer(MilvusOptions& options, Clock& clock, Random& random,
+                                         Metrics& metrics);
+
 class MilvusStore final : public VectorStore {
  public:
   MilvusStore(MilvusOptions options, MilvusServer server, std::unique_ptr<Random> random,

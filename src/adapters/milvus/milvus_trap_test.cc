@@ -2,10 +2,12 @@
 // a test shows without the remedy was tried once and is said above it.
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include <gtest/gtest.h>
 
+#include "adapters/milvus/milvus_codec.h"
 #include "adapters/milvus/milvus_raw.h"
 
 namespace roost {
@@ -138,6 +140,35 @@ TEST_F(MilvusTrapTest, Trap18_AliasOfADroppedCollectionCanBeMadeAnew) {
   Create(schema);
   const auto again = make_alias();
   EXPECT_TRUE(again.ok()) << again.error().ToString();
+}
+
+// Why Capabilities::max_integer_key is 2^63 − 2: Milvus 2.3 counts a row with the key 2^63 − 1 and
+// gives it back to no query. When a newer one does, the claim can follow its version.
+TEST_F(MilvusTrapTest, TheHighestIntegerIsNoKey) {
+  auto schema = PlainSchema();
+  schema.key_type = KeyType::kInt64;
+  Create(schema);
+  pb::DescribeCollectionRequest look;
+  look.set_collection_name(MilvusCollectionName(schema.name));
+  const auto found = raw_.Call<pb::DescribeCollectionResponse>("DescribeCollection", look);
+  ASSERT_TRUE(found.ok()) << found.error().ToString();
+  const auto described = ParseDescription(found->schema().description());
+  ASSERT_TRUE(described.ok());
+  std::vector<Record> rows = {PlainRow("", 1), PlainRow("", 2)};
+  rows[0].key.key = std::numeric_limits<int64_t>::max() - 1;
+  rows[1].key.key = std::numeric_limits<int64_t>::max();
+  pb::UpsertRequest request;
+  request.set_collection_name(look.collection_name());
+  request.set_num_rows(2);
+  EncodeRows(MilvusLayout(schema, described->instance),
+             std::vector<const Record*>{&rows[0], &rows[1]}, *request.mutable_fields_data());
+  const auto written = raw_.Call<pb::MutationResult>("Upsert", request);
+  ASSERT_TRUE(written.ok()) << written.error().ToString();
+  EXPECT_EQ(Count(schema), 2u);
+  const auto page = store_->Scan(Soon(), {.collection = schema.name});
+  ASSERT_TRUE(page.ok()) << page.error().ToString();
+  ASSERT_EQ(page->records.size(), 1u);
+  EXPECT_EQ(page->records[0].key, rows[0].key);
 }
 
 }  // namespace

@@ -35,8 +35,7 @@ HttpClient::Options HttpOptions(const StoreAddress& address, const OpenSearchOpt
   HttpClient::Options http;
   http.max_idle = options.max_connections;
   http.max_connections = std::max<size_t>(1, options.max_connections);
-  http.in_use =
-      &metrics.GetGauge("roost_opensearch_calls", "Calls to the OpenSearch store in progress");
+  CountConnections(http, "opensearch", metrics);
   http.connect_timeout = options.connect_timeout;
   http.max_reply_bytes = size_t{1} << 30;
   http.hint = "is OpenSearch running there, and does it speak " +

@@ -25,6 +25,14 @@ struct OsCall {
   bool write = false;  ///< an error after it was sent leaves the outcome unknown
 };
 
+/// Where a cluster is, and the options with those that its address gives.
+struct OsPlace {
+  OpenSearchOptions options;
+  StoreAddress address;
+};
+/// Reads `options.uri`. kInvalidArgument.
+Result<OsPlace> ReadOpenSearchAddress(const OpenSearchOptions& options);
+
 /// What an error reply means (README.md has the table). Pure.
 Error OsErrorOf(int status, const std::string& body, const OsCall& call);
 /// Whether the server may take the same row a little later.

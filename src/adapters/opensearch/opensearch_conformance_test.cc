@@ -13,7 +13,8 @@ const bool kRegistered = [] {
   RegisterConformanceTests({.name = "OpenSearch",
                             .make = [] { return OpenStore(SharedServer()); },
                             .prefix = "os" + std::to_string(getpid()) + "_",
-                            .shared = true});
+                            .shared = true,
+                            .documented = true});
   return true;
 }();
 

@@ -53,7 +53,8 @@ Status OsStore::DeleteDirectly(const Session& session, std::vector<Deletion>& ro
     if (items[i].status == 409) {
       left.push_back(std::move(rows[i]));
     } else if (!Succeeded(items[i])) {
-      result.errors.push_back({.row = rows[i].row, .error = RowErrorOf(items[i])});
+      result.errors.push_back(
+          {.row = rows[i].row, .error = RowErrorOf(items[i]).Within(client_.name())});
     } else {
       result.deleted += items[i].result == "deleted" ? 1 : 0;
     }
@@ -115,7 +116,8 @@ Status OsStore::DeleteChecked(const Session& session, const DeleteRequest& reque
       if (items[i].status == 409 && round < kMaxRounds) {
         again.push_back(std::move(tried[i]));
       } else if (!Succeeded(items[i])) {
-        result.errors.push_back({.row = tried[i].row, .error = RowErrorOf(items[i])});
+        result.errors.push_back(
+            {.row = tried[i].row, .error = RowErrorOf(items[i]).Within(client_.name())});
       } else {
         result.deleted += counts[i] && items[i].status != 404 ? 1 : 0;
         if (filter != nullptr && request.fence) {

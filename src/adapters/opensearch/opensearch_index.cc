@@ -59,18 +59,6 @@ std::string_view ScalarType(DataType type) {
   }
 }
 
-std::string VectorProperty(const OpenSearchOptions& options, const VectorFieldSchema& field,
-                           bool indexed) {
-  std::string out = R"("type":"knn_vector","dimension":)" + std::to_string(field.dimension);
-  if (indexed) {
-    out += R"(,"method":{"name":"hnsw","engine":)" + Quoted(options.engine) + R"(,"space_type":")" +
-           std::string(OsSpaceType(field.metric)) + R"(","parameters":{"m":)" +
-           std::to_string(field.hnsw_m) + R"(,"ef_construction":)" +
-           std::to_string(field.hnsw_ef_construction) + "}}";
-  }
-  return out;
-}
-
 bool WantsGraph(const VectorFieldSchema& field) {
   return field.index == "HNSW" && !OsIsPacked(field.type);
 }
@@ -106,7 +94,7 @@ std::string Properties(const OpenSearchOptions& options, const CollectionSchema&
       AppendProperty(packed, field.name, R"("type":"long","index":false)");
     } else {
       // A field without a graph in an index that has some would get one by default: name it.
-      AppendProperty(out, field.name, VectorProperty(options, field, graphs));
+      AppendProperty(out, field.name, OsVectorProperty(options, field, graphs));
     }
   }
   AppendProperty(out, kOsWords, R"("properties":)" + words + "}");
@@ -114,7 +102,24 @@ std::string Properties(const OpenSearchOptions& options, const CollectionSchema&
   return out + "}";
 }
 
+Error Missing(const OsClient& client, const std::string& collection) {
+  return NotFound("collection \"" + collection + "\" does not exist in OpenSearch at " +
+                  client.name() + "; create it, again if somebody dropped it there");
+}
+
 }  // namespace
+
+std::string OsVectorProperty(const OpenSearchOptions& options, const VectorFieldSchema& field,
+                             bool graph) {
+  std::string out = R"("type":"knn_vector","dimension":)" + std::to_string(field.dimension);
+  if (graph) {
+    out += R"(,"method":{"name":"hnsw","engine":)" + Quoted(options.engine) + R"(,"space_type":")" +
+           std::string(OsSpaceType(field.metric)) + R"(","parameters":{"m":)" +
+           std::to_string(field.hnsw_m) + R"(,"ef_construction":)" +
+           std::to_string(field.hnsw_ef_construction) + "}}";
+  }
+  return out;
+}
 
 std::string_view OsSpaceType(Metric metric) {
   switch (metric) {
@@ -187,7 +192,7 @@ Result<OsCatalogue::IndexPtr> OsCatalogue::Load(const RequestContext& context,
   const std::string reply = TRY(client_.Call(context, call));
   const auto indexes = TRY(ParseIndexes(reply));
   if (indexes.empty()) {
-    return NotFound("collection \"" + collection + "\" does not exist");
+    return Missing(client_, collection);
   }
   const OsIndexDescription& found = indexes.front();
   const std::string where = "index \"" + found.name + "\" at " + client_.name();
@@ -262,7 +267,7 @@ Status OsCatalogue::Drop(const RequestContext& context, const std::string& colle
     return {};
   }
   if (dropped.code() == Code::kNotFound) {
-    return NotFound("collection \"" + collection + "\" does not exist");
+    return Missing(client_, collection);
   }
   return std::move(dropped).error();
 }

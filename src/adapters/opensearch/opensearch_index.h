@@ -26,6 +26,9 @@ struct OsIndex {
 std::string OsIndexName(const std::string& prefix, const std::string& collection);
 /// The body of the call that makes the index: settings, alias, mapping with the schema in _meta.
 std::string OsCreateBody(const OpenSearchOptions& options, const OsIndex& index);
+/// The mapping of a vector, without its braces; `graph`: with an HNSW graph of the options' engine.
+std::string OsVectorProperty(const OpenSearchOptions& options, const VectorFieldSchema& field,
+                             bool graph);
 /// "l2", "cosinesimil", "innerproduct".
 std::string_view OsSpaceType(Metric metric);
 

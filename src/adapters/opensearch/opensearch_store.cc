@@ -66,6 +66,27 @@ Status TakeOptions(const StoreAddress& address, OpenSearchOptions& options) {
   return {};
 }
 
+constexpr std::string_view kCheckAddress =
+    "; check host and port of the address (those of REST), and tls=true";
+
+/// What a user can do about a failed first call.
+Error Explain(Error error, const std::string& name) {
+  switch (error.code) {
+    case Code::kNotFound:
+    case Code::kInvalidArgument:
+    case Code::kInternal:
+      return FailedPrecondition(name + " is no OpenSearch server: " + error.message +
+                                std::string(kCheckAddress));
+    case Code::kUnavailable:
+    case Code::kFailedPrecondition:
+    case Code::kUnauthenticated:  // Perhaps by a server of another kind, which knows others.
+      error.message += kCheckAddress;
+      return error;
+    default:
+      return error;
+  }
+}
+
 }  // namespace
 
 Capabilities OpenSearchCapabilities(const std::string& version) {
@@ -79,6 +100,14 @@ Capabilities OpenSearchCapabilities(const std::string& version) {
                         DataType::kArray,          DataType::kFloatVector, DataType::kFloat16Vector,
                         DataType::kBFloat16Vector, DataType::kInt8Vector,  DataType::kBinaryVector,
                         DataType::kSparseVector};
+  capabilities.shadows = {{DataType::kJson, "its text in _x"},
+                          {DataType::kTimestamp, "long, microseconds"},
+                          {DataType::kUuid, "keyword"},
+                          {DataType::kFloat16Vector, "float32"},
+                          {DataType::kBFloat16Vector, "float32"},
+                          {DataType::kInt8Vector, "float32"},
+                          {DataType::kBinaryVector, "longs in _packed"},
+                          {DataType::kSparseVector, "longs in _packed"}};
   capabilities.metrics = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
   capabilities.max_dimension = 16'000;
   capabilities.max_indexed_dimension = 16'000;
@@ -93,18 +122,25 @@ Capabilities OpenSearchCapabilities(const std::string& version) {
   capabilities.zero_vector_with_cosine = false;
   capabilities.write_batch_rows = 2'000;
   capabilities.write_batch_bytes = 8u << 20;
-  capabilities.max_request_bytes = 256u << 20;
-  capabilities.visibility = milliseconds(1'000);
+  // The refresh interval, and the time that a refresh takes on a busy server.
+  capabilities.visibility = milliseconds(2'000);
   capabilities.zombie_horizon = milliseconds(5'000);
   return capabilities;
 }
 
+Result<OsPlace> ReadOpenSearchAddress(const OpenSearchOptions& options) {
+  OsPlace place;
+  place.options = options;
+  place.address = TRY(ParseStoreAddress(options.uri, Rules()));
+  TRY(TakeOptions(place.address, place.options));
+  return place;
+}
+
 Result<std::unique_ptr<OpenSearchStore>> OpenOpenSearchStore(const OpenSearchOptions& options,
                                                              Clock& clock, Metrics& metrics) {
-  StoreAddress address = TRY(ParseStoreAddress(options.uri, Rules()));
-  OpenSearchOptions effective = options;
-  TRY(TakeOptions(address, effective));
-  auto store = std::make_unique<OsStore>(std::move(effective), std::move(address), clock, metrics);
+  OsPlace place = TRY(ReadOpenSearchAddress(options));
+  auto store =
+      std::make_unique<OsStore>(std::move(place.options), std::move(place.address), clock, metrics);
   RequestContext context;
   context.deadline = Deadline::After(options.connect_timeout * 4);
   TRY(store->Greet(context));
@@ -128,16 +164,20 @@ OsStore::~OsStore() {
 Status OsStore::Greet(const RequestContext& context) {
   OsCall call;
   call.path = "/";
-  const std::string reply = TRY(client_.Call(context, call));
-  const auto greeting = ParseGreeting(reply);
+  const auto reply = client_.Call(context, call);
+  if (!reply.ok()) {
+    return Explain(reply.error(), client_.name());
+  }
+  const auto greeting = ParseGreeting(*reply);
   if (!greeting.ok() || greeting->version.empty()) {
-    return FailedPrecondition(client_.name() +
-                              " is no OpenSearch server; check host and port of the address");
+    return FailedPrecondition(client_.name() + " is no OpenSearch server" +
+                              std::string(kCheckAddress));
   }
   if (greeting->distribution != "opensearch") {
     return FailedPrecondition(client_.name() + " is not OpenSearch but another server, version " +
                               greeting->version + " (\"" + greeting->tagline +
-                              "\"); Roost speaks to OpenSearch with the k-NN plugin");
+                              "\"); Roost speaks to OpenSearch with the k-NN plugin" +
+                              std::string(kCheckAddress));
   }
   if (MajorMinor(greeting->version) < std::pair(kOldestMajor, kOldestMinor)) {
     return FailedPrecondition(client_.name() + " is OpenSearch " + greeting->version + "; " +

@@ -28,9 +28,8 @@ Error RowErrorOf(const OsItem& item) {
   }
   if (item.status == 400) {
     return FailedPrecondition(
-        "the index does not take the row; was it changed behind Roost's "
-        "back? " +
-        said);
+        "the index does not take the row; was it changed behind Roost's back? " + said +
+        "; undo that, or drop the collection and load it again");
   }
   Error error = Unavailable("OpenSearch did not write the row: " + said);
   error.outcome_unknown = item.status >= 500;
@@ -84,7 +83,7 @@ Result<WriteResult> OsStore::UpsertRows(const Session& session, const WriteReque
         again.back().version = *version;  // an equal version writes, and keeps the fence
         again_rows.push_back(rows[i]);
       } else {
-        failed.emplace(rows[i], RowErrorOf(item));
+        failed.emplace(rows[i], RowErrorOf(item).Within(client_.name()));
       }
     }
     actions = std::move(again);
@@ -124,7 +123,7 @@ Result<WriteResult> OsStore::InsertRows(const Session& session, const WriteReque
         conflicts.push_back(i);
         ids.push_back(actions[i].id);
       } else if (!Succeeded(items[i])) {
-        failed.emplace(rows[i], RowErrorOf(items[i]));
+        failed.emplace(rows[i], RowErrorOf(items[i]).Within(client_.name()));
       } else if (request.fence) {
         written.push_back(std::move(actions[i]));
       }
@@ -144,7 +143,7 @@ Result<WriteResult> OsStore::InsertRows(const Session& session, const WriteReque
       if (live) {
         exists(rows[i]);
       } else if (round == kMaxRounds) {
-        failed.emplace(rows[i], RowErrorOf(items[i]));
+        failed.emplace(rows[i], RowErrorOf(items[i]).Within(client_.name()));
       } else {
         Action& action = again.emplace_back(std::move(actions[i]));
         action.where = document.found ? Action::Where::kUnchanged : Action::Where::kNoRecord;

@@ -12,26 +12,38 @@ constexpr std::string_view kLock = "SELECT pg_advisory_xact_lock(745392638124091
 constexpr int64_t kFormatVersion = 1;
 constexpr int kMinServer = 150000;
 
-Error Missing(const std::string& collection) {
-  return NotFound("collection \"" + collection + "\" does not exist");
+Error Missing(const PgConnection& connection, const std::string& collection) {
+  return NotFound("collection \"" + collection + "\" does not exist in " + connection.name() +
+                  "; create it, again if somebody dropped it there");
 }
 
 std::string CatalogueName(const std::string& schema) {
   return PgQuoteName(schema) + ".roost_collections";
 }
 
-Status MakeExtension(const RequestContext& context, PgConnection& connection) {
+/// "vector(4)" also where the type's schema stands before it.
+std::string Unqualified(const std::string& type) {
+  const size_t dot = type.rfind('.');
+  return dot == std::string::npos ? type : type.substr(dot + 1);
+}
+
+/// kFailedPrecondition where the server has none to put into the database.
+Result<bool> HasExtension(const RequestContext& context, PgConnection& connection) {
   auto there =
       TRY(connection.Run(context,
                          "SELECT (SELECT count(*) FROM pg_extension WHERE extname = 'vector'), "
                          "(SELECT count(*) FROM pg_available_extensions WHERE name = 'vector')"));
-  if (there.Int(0, 0) > 0) {
-    return {};
-  }
-  if (there.Int(0, 1) == 0) {
+  if (there.Int(0, 0) == 0 && there.Int(0, 1) == 0) {
     return FailedPrecondition(
         "the PostgreSQL server has no pgvector; install it on the server "
         "(https://github.com/pgvector/pgvector), version 0.7 or later");
+  }
+  return there.Int(0, 0) > 0;
+}
+
+Status MakeExtension(const RequestContext& context, PgConnection& connection) {
+  if (TRY(HasExtension(context, connection))) {
+    return {};
   }
   auto made = connection.Run(context, "CREATE EXTENSION IF NOT EXISTS vector");
   if (!made.ok()) {
@@ -42,13 +54,18 @@ Status MakeExtension(const RequestContext& context, PgConnection& connection) {
   return {};
 }
 
-Status MakeCatalogue(const RequestContext& context, PgConnection& connection,
-                     const std::string& schema) {
+Result<bool> HasCatalogue(const RequestContext& context, PgConnection& connection,
+                          const std::string& schema) {
   PgParams params;
   params.Text(CatalogueName(schema));
   auto there =
       TRY(connection.Run(context, "SELECT to_regclass($1) IS NOT NULL", std::move(params)));
-  if (there.Int(0, 0) != 0) {
+  return there.Int(0, 0) != 0;
+}
+
+Status MakeCatalogue(const RequestContext& context, PgConnection& connection,
+                     const std::string& schema) {
+  if (TRY(HasCatalogue(context, connection, schema))) {
     return {};
   }
   if (schema != "public") {
@@ -94,15 +111,29 @@ Result<PgServer> Describe(const RequestContext& context, PgConnection& connectio
   return server;
 }
 
-}  // namespace
-
-Result<PgServer> PreparePgServer(const RequestContext& context, PgConnection& connection,
-                                 const std::string& schema) {
+Status CheckServer(const PgConnection& connection) {
   if (connection.server_version() < kMinServer) {
     return FailedPrecondition("the server is PostgreSQL " +
                               std::to_string(connection.server_version() / 10000) +
                               "; 15 or later is needed");
   }
+  return {};
+}
+
+}  // namespace
+
+Result<PgPresence> LookAtPgServer(const RequestContext& context, PgConnection& connection,
+                                  const std::string& schema) {
+  TRY(CheckServer(connection));
+  PgPresence presence;
+  presence.extension = TRY(HasExtension(context, connection));
+  presence.catalogue = TRY(HasCatalogue(context, connection, schema));
+  return presence;
+}
+
+Result<PgServer> PreparePgServer(const RequestContext& context, PgConnection& connection,
+                                 const std::string& schema) {
+  TRY(CheckServer(connection));
   const auto make = [&]() -> Status {
     TRY(connection.Run(context, std::string(kLock)));
     TRY(MakeExtension(context, connection));
@@ -133,12 +164,11 @@ void PgCatalogue::Forget(const std::string& collection) {
 
 Result<bool> PgCatalogue::IsCurrent(const RequestContext& context, PgConnection& connection,
                                     const PgTable& table) const {
-  PgParams by_name;
-  by_name.Text(table.schema.name);
-  auto row =
-      TRY(connection.Run(context, "SELECT id FROM " + CatalogueName(schema_) + " WHERE name = $1",
-                         std::move(by_name)));
-  return row.rows() == 1 && row.Int(0, 0) == table.id;
+  const Result<TablePtr> now = Load(context, connection, table.schema.name);
+  if (!now.ok()) {
+    return now.code() == Code::kNotFound ? Result<bool>(false) : now.error();
+  }
+  return (*now)->id == table.id && (*now)->row_oid == table.row_oid;
 }
 
 std::vector<PgCatalogue::TablePtr> PgCatalogue::Known() const {
@@ -160,7 +190,7 @@ Result<PgCatalogue::TablePtr> PgCatalogue::Load(const RequestContext& context,
       "SELECT id, schema_json, format_version FROM " + CatalogueName(schema_) + " WHERE name = $1",
       std::move(by_name)));
   if (row.rows() == 0) {
-    return Missing(collection);
+    return Missing(connection, collection);
   }
   if (row.Int(0, 2) > kFormatVersion) {
     return FailedPrecondition("collection \"" + collection +
@@ -177,23 +207,33 @@ Result<PgCatalogue::TablePtr> PgCatalogue::Load(const RequestContext& context,
   by_table.Text(table->name);
   auto columns = TRY(connection.Run(
       context,
-      "SELECT c.reltype::bigint, quote_ident(a.attname), a.attname::text, a.atttypid::bigint FROM "
-      "pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.oid = to_regclass($1) AND "
+      "SELECT c.reltype::bigint, quote_ident(a.attname), a.attname::text, a.atttypid::bigint, "
+      "format_type(a.atttypid, a.atttypmod) FROM pg_class c JOIN pg_attribute a ON a.attrelid = "
+      "c.oid WHERE c.oid = to_regclass($1) AND "
       "a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
       std::move(by_table)));
+  const std::string what =
+      "table " + table->name + " of collection \"" + collection + "\" in " + connection.name();
   if (columns.rows() == 0) {
-    return DataLoss("table " + table->name + " of collection \"" + collection +
-                    "\" is gone; drop the collection");
+    return DataLoss(what + " is gone: somebody dropped it; drop the collection and load it again");
   }
   bool as_made = columns.rows() == table->columns.size();
   for (size_t i = 0; as_made && i < columns.rows(); ++i) {
-    as_made = PgQuoteName(columns.Bytes(i, 2)) == table->columns[i].name;
+    PgColumn& column = table->columns[i];
+    as_made = PgQuoteName(columns.Bytes(i, 2)) == column.name;
     table->row_oid = static_cast<uint32_t>(columns.Int(i, 0));
-    table->columns[i].oid = static_cast<uint32_t>(columns.Int(i, 3));
+    column.oid = static_cast<uint32_t>(columns.Int(i, 3));
+    const std::string type = Unqualified(columns.Text(i, 4));
+    if (as_made && column.role == PgColumn::Role::kVector && type != column.type) {
+      return FailedPrecondition(what + " was changed behind Roost's back: column " + column.name +
+                                " is " + type + " instead of " + column.type +
+                                "; undo that, or drop the collection and load it again");
+    }
   }
   if (!as_made) {
-    return FailedPrecondition("table " + table->name + " of collection \"" + collection +
-                              "\" has other columns than it was made with; undo the change");
+    return FailedPrecondition(what +
+                              " has other columns than it was made with; undo the change, or drop "
+                              "the collection and load it again");
   }
   return TablePtr(std::move(table));
 }
@@ -236,7 +276,7 @@ Status PgCatalogue::Drop(const RequestContext& context, PgConnection& connection
         context, "DELETE FROM " + CatalogueName(schema_) + " WHERE name = $1 RETURNING table_name",
         std::move(params)));
     if (gone.rows() == 0) {
-      return Missing(collection);
+      return Missing(connection, collection);
     }
     TRY(connection.Run(context, "DROP TABLE IF EXISTS " + PgQuoteName(schema_) + "." +
                                     PgQuoteName(gone.Text(0, 0))));

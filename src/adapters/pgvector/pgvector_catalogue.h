@@ -22,6 +22,15 @@ struct PgServer {
   uint32_t sparsevec_oid = 0;
 };
 
+/// What PreparePgServer would find.
+struct PgPresence {
+  bool extension = false;
+  bool catalogue = false;
+};
+/// Changes nothing. kFailedPrecondition: the server is too old or has no pgvector to offer.
+Result<PgPresence> LookAtPgServer(const RequestContext& context, PgConnection& connection,
+                                  const std::string& schema);
+
 /// Checks versions and encoding and makes, where absent, the extension, the schema and the table
 /// `roost_collections`. Safe when several processes do it at once.
 Result<PgServer> PreparePgServer(const RequestContext& context, PgConnection& connection,
@@ -39,7 +48,8 @@ class PgCatalogue {
   Result<TablePtr> Find(const RequestContext& context, PgConnection& connection,
                         const std::string& collection);
   void Forget(const std::string& collection);
-  /// Whether the collection of that name still is the one that `table` holds.
+  /// Whether the collection of that name still is the one that `table` holds. kFailedPrecondition
+  /// and kDataLoss say what others did to it.
   Result<bool> IsCurrent(const RequestContext& context, PgConnection& connection,
                          const PgTable& table) const;
   /// Those read so far.

@@ -40,7 +40,8 @@ const bool kRegistered = [] {
   RegisterConformanceTests({.name = "PgVector",
                             .make = [] { return Open(true); },
                             .prefix = "pg" + std::to_string(getpid()) + "_",
-                            .shared = true});
+                            .shared = true,
+                            .documented = true});
   return true;
 }();
 

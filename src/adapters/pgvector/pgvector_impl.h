@@ -21,6 +21,9 @@
 
 namespace roost {
 
+/// How the options say the server is reached. kInvalidArgument.
+Result<PgOptions> PgConnectOptions(const PgVectorOptions& options);
+
 class PgStore final : public PgVectorStore {
  public:
   PgStore(PgVectorOptions options, PgOptions connect, PgServer server, Clock& clock,
@@ -139,8 +142,8 @@ Result<T> PgStore::With(const RequestContext& outer, std::chrono::milliseconds t
   for (int attempt = 1;; ++attempt) {
     const PgCatalogue::TablePtr table = TRY(catalogue_.Find(context, *lease, collection));
     if (table->id == gone) {
-      return DataLoss("table " + table->name + " of collection \"" + collection +
-                      "\" is gone; drop the collection");
+      return DataLoss("table " + table->name + " of collection \"" + collection + "\" in " +
+                      lease->name() + " is gone; drop the collection and load it again");
     }
     Result<T> result = body(Session{context, *lease, *table});
     if (result.ok() || attempt == kMaxAttempts || !lease->usable()) {
@@ -149,9 +152,11 @@ Result<T> PgStore::With(const RequestContext& outer, std::chrono::milliseconds t
     if (result.code() == Code::kNotFound) {
       gone = table->id;
       catalogue_.Forget(collection);
-    } else if (result.code() == Code::kInvalidArgument) {
-      // Judged by a schema that another process may have replaced since.
-      if (TRY(catalogue_.IsCurrent(context, *lease, *table))) {
+    } else if (result.code() == Code::kInvalidArgument || result.code() == Code::kInternal ||
+               result.code() == Code::kUnimplemented) {
+      // Judged by a schema that another process may have replaced since, or a table that others
+      // have changed. PostgreSQL has these codes for a type that is gone and a plan that is stale.
+      if (result.error().outcome_unknown || TRY(catalogue_.IsCurrent(context, *lease, *table))) {
         return result;
       }
       catalogue_.Forget(collection);

@@ -39,21 +39,6 @@ PgPoolOptions PoolOf(const PgVectorOptions& options) {
   return pool;
 }
 
-Result<PgOptions> ConnectOptions(const PgVectorOptions& options) {
-  PgOptions connect;
-  if (!options.uri.empty()) {
-    connect = TRY(ParsePgUri(options.uri));
-  } else {
-    connect.hosts = {{.host = options.host, .port = options.port}};
-    connect.user = options.user;
-    connect.password = options.password;
-    connect.database = options.database;
-  }
-  connect.connect_timeout = options.connect_timeout;
-  connect.cancel_grace = options.cancel_grace;
-  return connect;
-}
-
 /// Loads the extension's library, so that its settings exist in the session.
 Status Greet(const RequestContext& context, PgConnection& connection) {
   TRY(connection.Run(context, "SELECT '[1]'::vector"));
@@ -72,6 +57,10 @@ Capabilities PgVectorCapabilities(const PgVectorOptions& options) {
                         DataType::kArray,          DataType::kFloatVector, DataType::kFloat16Vector,
                         DataType::kBFloat16Vector, DataType::kInt8Vector,  DataType::kBinaryVector,
                         DataType::kSparseVector};
+  capabilities.shadows = {{DataType::kInt8, "smallint"},
+                          {DataType::kBFloat16Vector, "vector (float32)"},
+                          {DataType::kInt8Vector, "halfvec (float16)"},
+                          {DataType::kSparseVector, "bytea; sparsevec for search"}};
   capabilities.metrics = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
   capabilities.max_dimension = 16'000;
   capabilities.max_indexed_dimension = 2'000;
@@ -87,10 +76,24 @@ Capabilities PgVectorCapabilities(const PgVectorOptions& options) {
   capabilities.zero_vector_with_cosine = false;
   capabilities.write_batch_rows = 2'000;
   capabilities.write_batch_bytes = 4u << 20;
-  capabilities.max_request_bytes = 256u << 20;
   capabilities.visibility = milliseconds(0);
   capabilities.zombie_horizon = options.cancel_grace + kTimeoutGrace + milliseconds(1'000);
   return capabilities;
+}
+
+Result<PgOptions> PgConnectOptions(const PgVectorOptions& options) {
+  PgOptions connect;
+  if (!options.uri.empty()) {
+    connect = TRY(ParsePgUri(options.uri));
+  } else {
+    connect.hosts = {{.host = options.host, .port = options.port}};
+    connect.user = options.user;
+    connect.password = options.password;
+    connect.database = options.database;
+  }
+  connect.connect_timeout = options.connect_timeout;
+  connect.cancel_grace = options.cancel_grace;
+  return connect;
 }
 
 Result<std::unique_ptr<PgVectorStore>> OpenPgVectorStore(const PgVectorOptions& options,
@@ -98,7 +101,7 @@ Result<std::unique_ptr<PgVectorStore>> OpenPgVectorStore(const PgVectorOptions& 
   if (options.schema.empty() || options.schema.size() > 63) {
     return InvalidArgument("the PostgreSQL schema's name has 1 to 63 bytes");
   }
-  PgOptions connect = TRY(ConnectOptions(options));
+  PgOptions connect = TRY(PgConnectOptions(options));
   RequestContext context;
   context.deadline = Deadline::After(options.connect_timeout * 4);
   auto connection = TRY(PgConnection::Connect(context, connect));

@@ -43,8 +43,10 @@ Result<std::vector<HostPort>> GrpcHosts(const StoreAddress& address) {
   return hosts;
 }
 
-HttpClient::Options RestOptions(const WeaviateOptions& options, const StoreAddress& address) {
+HttpClient::Options RestOptions(const WeaviateOptions& options, const StoreAddress& address,
+                                Metrics& metrics) {
   HttpClient::Options http;
+  CountConnections(http, "weaviate", metrics);
   http.connect_timeout = options.connect_timeout;
   http.max_reply_bytes = options.max_reply_bytes;
   http.hint = "is Weaviate running there?";
@@ -145,16 +147,29 @@ Code CodeOfMessage(std::string_view message, Code fallback) {
   return fallback;
 }
 
+std::string_view AdviceFor(const Error& error) {
+  if (error.code == Code::kUnauthenticated) {
+    return "; check the address's api_key";
+  }
+  if (error.code == Code::kFailedPrecondition && Contains(error.message, "vector")) {
+    return "; others wrote vectors of another length into the collection: delete them there, or "
+           "drop "
+           "the collection and load it again";
+  }
+  return "";
+}
+
 bool IsAbsentTenant(const Error& error) { return Contains(error.message, "tenant not found"); }
 
 bool IsAbsentClass(const Error& error) {
   return error.code == Code::kNotFound && !IsAbsentTenant(error);
 }
 
-WeaviateClient::WeaviateClient(const WeaviateOptions& options, StoreAddress address, Clock& clock)
+WeaviateClient::WeaviateClient(const WeaviateOptions& options, StoreAddress address, Clock& clock,
+                               Metrics& metrics)
     : address_(address.ToString()),
       scheme_(address.tls.enabled ? "https://" : "http://"),
-      http_(RestOptions(options, address)),
+      http_(RestOptions(options, address, metrics)),
       rest_(address.hosts, {}, clock, random_) {
   const std::string& key = address.api_key.empty() ? address.token : address.api_key;
   if (!key.empty()) {
@@ -180,7 +195,8 @@ Result<std::unique_ptr<WeaviateClient>> WeaviateClient::Create(const WeaviateOpt
   grpc.max_request_bytes = size_t{100} << 20;  // what the server takes
   grpc.max_reply_bytes = options.max_reply_bytes;
   grpc.connect_timeout = options.connect_timeout;
-  std::unique_ptr<WeaviateClient> client(new WeaviateClient(options, std::move(address), clock));
+  std::unique_ptr<WeaviateClient> client(
+      new WeaviateClient(options, std::move(address), clock, metrics));
   grpc.metadata = client->headers_;
   client->grpc_ = TRY(GrpcClient::Create(std::move(grpc), clock, client->random_, metrics));
   return client;
@@ -194,9 +210,7 @@ Error WeaviateClient::Named(Error error) const {
   if (error.code == Code::kUnknown) {
     error.code = Code::kInternal;
   }
-  if (error.code == Code::kUnauthenticated) {
-    error.message += "; check the address's api_key";
-  }
+  error.message += AdviceFor(error);
   return error.Within("Weaviate at " + address_);
 }
 
@@ -313,21 +327,36 @@ Result<std::vector<std::string>> WeaviateClient::Tenants(const RequestContext& c
 }
 
 Result<std::string> WeaviateClient::Version(const RequestContext& context) {
+  constexpr std::string_view kCheckAddress =
+      "; check host and port of the address (those of REST), and tls=true";
   auto text = Rest(context, "GET", "/v1/meta");
-  const auto other = [&] {
-    return FailedPrecondition("the server at " + address_ +
-                              " is not Weaviate: it does not say its version at /v1/meta");
+  const auto other = [&](const std::string& why) {
+    return FailedPrecondition("the server at " + address_ + " is not Weaviate: " + why +
+                              std::string(kCheckAddress));
   };
   if (!text.ok()) {
-    const Code code = text.code();
-    return code == Code::kNotFound || code == Code::kInvalidArgument ? other() : text.error();
+    switch (text.code()) {
+      case Code::kNotFound:
+      case Code::kInvalidArgument:
+      case Code::kInternal:
+        return other(text.error().message);
+      case Code::kUnavailable:
+        return Unavailable(text.error().message + std::string(kCheckAddress));
+      case Code::kUnauthenticated: {  // Perhaps by a server of another kind, which knows others.
+        Error error = text.error();
+        error.message += kCheckAddress;
+        return error;
+      }
+      default:
+        return text.error();
+    }
   }
   boost::system::error_code failed;
   const bj::value value = bj::parse(*text, failed);
   const bj::value* version =
       failed || !value.is_object() ? nullptr : value.get_object().if_contains("version");
   if (version == nullptr || !version->is_string()) {
-    return other();
+    return other("it does not say its version at /v1/meta");
   }
   return std::string(version->get_string());
 }

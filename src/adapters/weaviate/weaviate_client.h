@@ -31,6 +31,8 @@ namespace roost {
 /// The code and meaning of a message that came from the server: it gives most errors the gRPC code
 /// UNKNOWN, or HTTP's 500 and 422.
 Code CodeOfMessage(std::string_view message, Code fallback);
+/// What a user can do about such an error, to be said after it; may be empty.
+std::string_view AdviceFor(const Error& error);
 /// True for the answer to a call for a tenant that has never been written to.
 bool IsAbsentTenant(const Error& error);
 /// True for the answer to a call for a class that is not there.
@@ -66,7 +68,8 @@ class WeaviateClient {
   const std::string& address() const { return address_; }
 
  private:
-  WeaviateClient(const WeaviateOptions& options, StoreAddress address, Clock& clock);
+  WeaviateClient(const WeaviateOptions& options, StoreAddress address, Clock& clock,
+                 Metrics& metrics);
   Result<HttpReply> RestCall(const RequestContext& context, const HttpCall& call,
                              const std::string& path, bool read);
   Error Named(Error error) const;

@@ -25,7 +25,8 @@ const bool kRegistered = [] {
   RegisterConformanceTests({.name = "Weaviate",
                             .make = Open,
                             .prefix = "wv" + std::to_string(getpid()) + "_",
-                            .shared = true});
+                            .shared = true,
+                            .documented = true});
   return true;
 }();
 

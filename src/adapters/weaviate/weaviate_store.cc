@@ -15,8 +15,9 @@ namespace {
 using std::chrono::milliseconds;
 
 /// An error of every collection's calls, naming it.
-Error Missing(const std::string& collection) {
-  return NotFound("collection \"" + collection + "\" does not exist");
+Error Missing(const std::string& collection, const std::string& address) {
+  return NotFound("collection \"" + collection + "\" does not exist in Weaviate at " + address +
+                  "; create it, again if somebody dropped it there");
 }
 
 /// "1.27.0" as 1,027; 0 for what is no version.
@@ -32,18 +33,37 @@ uint64_t VersionNumber(const std::string& version) {
 
 constexpr uint64_t kOldest = 1'027;
 
+/// Whether the gRPC side answers. No such class is an answer.
+Status GreetGrpc(const RequestContext& context, WeaviateClient& client) {
+  weaviate::v1::SearchRequest request;
+  request.set_collection("Roost_health");
+  request.set_limit(1);
+  const auto reply = client.Search(context, request);
+  return reply.ok() || IsAbsentClass(reply.error()) ? Status() : Status(reply.error());
+}
+
 }  // namespace
 
 Capabilities WeaviateCapabilities(const std::string& version) {
   Capabilities capabilities;
   capabilities.store = "weaviate";
-  capabilities.version = version;
+  capabilities.version = version.empty() ? "" : "Weaviate " + version;
   capabilities.types = {DataType::kBool,           DataType::kInt8,        DataType::kInt16,
                         DataType::kInt32,          DataType::kInt64,       DataType::kFloat,
                         DataType::kDouble,         DataType::kVarChar,     DataType::kText,
                         DataType::kJson,           DataType::kTimestamp,   DataType::kUuid,
                         DataType::kArray,          DataType::kFloatVector, DataType::kFloat16Vector,
                         DataType::kBFloat16Vector, DataType::kInt8Vector};
+  capabilities.shadows = {
+      {DataType::kInt64, "int; beyond 2^53 its digits in _x"},
+      {DataType::kVarChar, "text; _odd names those that its index trims"},
+      {DataType::kText, "text; _odd names those that its index trims"},
+      {DataType::kJson, "its text in _x"},
+      {DataType::kTimestamp, "date; _odd names those before 1678 and after 2261"},
+      {DataType::kArray, "array; empty ones in _x"},
+      {DataType::kFloat16Vector, "float32"},
+      {DataType::kBFloat16Vector, "float32"},
+      {DataType::kInt8Vector, "float32"}};
   capabilities.metrics = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
   capabilities.max_dimension = 32'768;
   capabilities.max_indexed_dimension = 32'768;
@@ -59,7 +79,6 @@ Capabilities WeaviateCapabilities(const std::string& version) {
   capabilities.zero_vector_with_cosine = false;
   capabilities.write_batch_rows = 1'000;
   capabilities.write_batch_bytes = 8u << 20;
-  capabilities.max_request_bytes = 96u << 20;
   capabilities.visibility = milliseconds(0);
   capabilities.zombie_horizon = milliseconds(10'000);
   return capabilities;
@@ -74,6 +93,11 @@ Result<std::unique_ptr<VectorStore>> OpenWeaviateStore(const WeaviateOptions& op
   if (VersionNumber(version) < kOldest) {
     return FailedPrecondition("Weaviate at " + client->address() + " has version " + version +
                               "; 1.27 or later is needed");
+  }
+  if (const Status greeted = GreetGrpc(context, *client); !greeted.ok()) {
+    Error error = greeted.error();
+    error.message += "; REST answers there and gRPC does not: check grpc_port of the address";
+    return error;
   }
   return std::unique_ptr<VectorStore>(
       std::make_unique<WeaviateStore>(options, std::move(client), version, clock));
@@ -106,7 +130,7 @@ Result<WeaviateTablePtr> WeaviateStore::FetchTable(const RequestContext& context
       return std::move(table).error();
     }
     known_.erase(collection);
-    return Missing(collection);
+    return Missing(collection, client_->address());
   }
   auto shared = std::make_shared<const WeaviateTable>(*std::move(table));
   known_[collection] = {.table = shared, .fetched = now};
@@ -174,12 +198,7 @@ Result<SearchResult> WeaviateStore::HybridSearch(const RequestContext& context,
 Status WeaviateStore::CheckHealth(const RequestContext& outer) {
   const RequestContext context = outer.WithTimeout(options_.call_timeout);
   TRY(client_->Rest(context, "GET", "/v1/.well-known/ready"));
-  // The gRPC side too. No such class is an answer.
-  weaviate::v1::SearchRequest request;
-  request.set_collection("Roost_health");
-  request.set_limit(1);
-  const auto reply = client_->Search(context, request);
-  return reply.ok() || IsAbsentClass(reply.error()) ? Status() : Status(reply.error());
+  return GreetGrpc(context, *client_);
 }
 
 }  // namespace roost

@@ -49,7 +49,9 @@ std::optional<Error> WeaviateStore::Settle(const Session& session, const Record&
     return std::nullopt;
   }
   Error error{.code = CodeOfMessage(message, Code::kInternal),
-              .message = "Weaviate did not store " + ToString(row.key) + ": " + message};
+              .message = "Weaviate at " + client_->address() + " did not store " +
+                         ToString(row.key) + ": " + message};
+  error.message += AdviceFor(error);
   const std::vector<ObjectId> ids = {ObjectIdOf(row.key.key)};
   const auto found = Find(session, row.key.tenant, ids, {.vectors = true});
   if (!found.ok()) {

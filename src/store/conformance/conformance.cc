@@ -1,10 +1,12 @@
 #include "store/conformance/conformance.h"
 
+#include <fstream>
 #include <iterator>
 
 #include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 
+#include "store/conformance/claims.h"
 #include "store/conformance/trial.h"
 
 namespace roost {
@@ -16,7 +18,7 @@ Checks AllChecks() {
   for (const auto& group :
        {CollectionChecks, ScalarChecks, RowChecks, VectorChecks, WriteChecks, FenceChecks,
         ConcurrencyChecks, ReadChecks, TenantChecks, FilterChecks, RandomFilterChecks, MetricChecks,
-        SearchChecks, TextChecks, ScanChecks, ContextChecks}) {
+        SearchChecks, LimitChecks, TextChecks, ScanChecks, ContextChecks}) {
     Checks checks = group();
     std::move(checks.begin(), checks.end(), std::back_inserter(all));
   }
@@ -38,10 +40,35 @@ class ConformanceTest : public testing::Test {
   Check check_;
 };
 
+/// That docs/stores.md is right about the store; tests run at the root of the tree. Leaves the
+/// claims in the report of the run, where tools/stores_table.py finds them.
+class DocumentedTest : public testing::Test {
+ public:
+  explicit DocumentedTest(ConformanceTarget target) : target_(std::move(target)) {}
+
+  void TestBody() override {
+    const auto store = target_.make();
+    RecordProperty("claims", StoreClaimsJson(store->capabilities()));
+    std::ifstream file("docs/stores.md");
+    const std::string page{std::istreambuf_iterator<char>(file), {}};
+    const Status same = CheckDocumented(page, store->capabilities());
+    EXPECT_TRUE(same.ok()) << ErrorOf(same);
+  }
+
+ private:
+  ConformanceTarget target_;
+};
+
 }  // namespace
 }  // namespace conformance
 
 void RegisterConformanceTests(ConformanceTarget target) {
+  if (target.documented) {
+    testing::RegisterTest((target.name + "Conformance").c_str(), "DocsSayWhatTheStoreClaims",
+                          nullptr, nullptr, __FILE__, __LINE__, [target]() -> testing::Test* {
+                            return new conformance::DocumentedTest(target);
+                          });
+  }
   for (const auto& check : conformance::AllChecks()) {
     testing::RegisterTest((target.name + "Conformance").c_str(), check.name.c_str(), nullptr,
                           nullptr, __FILE__, __LINE__, [target, check]() -> testing::Test* {

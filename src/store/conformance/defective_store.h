@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "store/fake_store.h"
@@ -25,6 +26,9 @@ class DefectiveStore final : public InterceptedStore<DefectiveStore> {
     return run(context);
   }
 
+  const Capabilities& capabilities() const override {
+    return claims ? *claims : inner.capabilities();
+  }
   Status CreateCollection(const RequestContext& context,
                           const CreateCollectionRequest& request) override {
     return create ? create(context, request) : inner.CreateCollection(context, request);
@@ -76,6 +80,7 @@ class DefectiveStore final : public InterceptedStore<DefectiveStore> {
   }
 
   VectorStore& inner;
+  std::optional<Capabilities> claims;  ///< what it says of itself instead
   Hook<void, CreateCollectionRequest> create;
   Hook<void, DropCollectionRequest> drop;
   Hook<CollectionDescription, std::string> describe;
@@ -105,6 +110,7 @@ std::ostream& operator<<(std::ostream& out, const Defect& defect);
 std::vector<Defect> WriteDefects();
 std::vector<Defect> ReadDefects();
 std::vector<Defect> SearchDefects();
+std::vector<Defect> LimitDefects();
 
 // How the hooks of a defect are made.
 

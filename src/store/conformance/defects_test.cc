@@ -11,7 +11,7 @@ namespace {
 
 std::vector<Defect> AllDefects() {
   auto all = WriteDefects();
-  for (const auto& group : {ReadDefects(), SearchDefects()}) {
+  for (const auto& group : {ReadDefects(), SearchDefects(), LimitDefects()}) {
     all.insert(all.end(), group.begin(), group.end());
   }
   return all;

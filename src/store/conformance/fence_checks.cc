@@ -29,7 +29,15 @@ void UnclaimedFencesAreRefused(Trial& trial) {
   const auto written = trial.store().Upsert(
       Trial::Context(), {.collection = schema.name, .records = {Row("a", 1)}, .fence = 5});
   EXPECT_TRUE(IsRefusal(written.code())) << ErrorOf(written);
+  const auto inserted = trial.store().Insert(
+      Trial::Context(), {.collection = schema.name, .records = {Row("a", 1)}, .fence = 5});
+  EXPECT_TRUE(IsRefusal(inserted.code())) << ErrorOf(inserted);
   EXPECT_EQ(trial.Count({.collection = schema.name}), 0u);
+  trial.Upsert(schema.name, {Row("a", 1)});
+  const auto deleted = trial.store().Delete(
+      Trial::Context(), {.collection = schema.name, .keys = {StringKey("a")}, .fence = 5});
+  EXPECT_TRUE(IsRefusal(deleted.code())) << ErrorOf(deleted);
+  EXPECT_EQ(NumberOf(trial, schema.name, "a"), 1) << "a refused delete deleted";
 }
 
 void OlderFenceDoesNotOverwrite(Trial& trial) {

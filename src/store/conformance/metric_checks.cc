@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "store/conformance/trial.h"
@@ -85,6 +86,63 @@ void BinaryMetrics(Trial& trial) {
   }
 }
 
+/// Vectors of the narrow types the store claims, one a metric.
+std::vector<VectorFieldSchema> NarrowVectors(Trial& trial) {
+  std::vector<VectorFieldSchema> fields;
+  for (const DataType type :
+       {DataType::kFloat16Vector, DataType::kBFloat16Vector, DataType::kInt8Vector}) {
+    for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kInnerProduct}) {
+      if (trial.Claims(type) && trial.Claims(metric)) {
+        fields.push_back({.name = "v" + std::to_string(fields.size()),
+                          .type = type,
+                          .dimension = 4,
+                          .metric = metric});
+      }
+    }
+  }
+  return fields;
+}
+
+void NarrowVectorsTakeEveryMetric(Trial& trial) {
+  const std::vector<std::vector<float>> written = {{1, 2, 3, 4}, {-7, 2, 0, 1}, {5, -6, 7, -8}};
+  const std::vector<float> asked = {2, 1, -1, 3};
+  const auto fields = NarrowVectors(trial);
+  const size_t together = trial.capabilities().max_vectors_per_record;
+  for (size_t first = 0; first < fields.size(); first += together) {
+    auto schema = trial.Plain(std::to_string(first));
+    schema.key_type = KeyType::kInt64;
+    schema.vectors.assign(
+        fields.begin() + static_cast<ptrdiff_t>(first),
+        fields.begin() + static_cast<ptrdiff_t>(std::min(first + together, fields.size())));
+    ASSERT_TRUE(trial.Create(schema));
+    std::vector<Record> rows(written.size());
+    for (size_t i = 0; i < rows.size(); ++i) {
+      rows[i].key = IntegerKey(static_cast<int64_t>(i));
+      for (const auto& field : schema.vectors) {
+        rows[i].vectors[field.name] = FromFloats(field.type, written[i]);
+      }
+    }
+    trial.Upsert(schema.name, rows);
+    for (const auto& field : schema.vectors) {
+      const Vector query = FromFloats(field.type, asked);
+      std::vector<std::pair<double, RecordKey>> expected;
+      for (const auto& row : rows) {
+        expected.emplace_back(ReferenceDistance(field.metric, query, row.vectors.at(field.name)),
+                              row.key);
+      }
+      std::sort(expected.begin(), expected.end());
+      const auto hits =
+          trial.Search({.collection = schema.name, .field = field.name, .vectors = {query}}).at(0);
+      ASSERT_EQ(hits.size(), expected.size());
+      for (size_t i = 0; i < hits.size(); ++i) {
+        EXPECT_EQ(hits[i].record.key, expected[i].second)
+            << DataTypeName(field.type) << " " << MetricName(field.metric) << ", rank " << i;
+        EXPECT_NEAR(hits[i].distance, expected[i].first, 1e-5);
+      }
+    }
+  }
+}
+
 void LargeAndSmallNumbers(Trial& trial) {
   if (!trial.Claims(Metric::kCosine)) {
     return;
@@ -108,6 +166,7 @@ void LargeAndSmallNumbers(Trial& trial) {
 
 Checks MetricChecks() {
   Checks checks = {{"BinaryMetrics", BinaryMetrics},
+                   {"NarrowVectorsTakeEveryMetric", NarrowVectorsTakeEveryMetric},
                    {"LargeAndSmallNumbers", LargeAndSmallNumbers}};
   for (const auto& worked : kWorked) {
     checks.push_back({"WorkedDistances_" + std::string(MetricName(worked.metric)),

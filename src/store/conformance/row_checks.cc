@@ -129,6 +129,14 @@ void BadRowsAreRefused(Trial& trial) {
     zero.fields["s"] = std::string("a\0b", 3);
     ExpectRefused(trial, schema, zero, "\"s\"");
     ExpectRefused(trial, schema, PlainRecord(StringKey(std::string("a\0b", 3))), "\"id\"");
+    if (trial.Claims(DataType::kJson)) {
+      auto with_json = trial.Plain("Json");
+      with_json.fields = {{.name = "j", .type = DataType::kJson}};
+      ASSERT_TRUE(trial.Create(with_json));
+      auto inside = PlainRecord(StringKey("bad"));
+      inside.fields["j"] = Json{R"({"z":"a\u0000b"})"};
+      ExpectRefused(trial, with_json, inside, "\"j\"");
+    }
   }
 }
 

@@ -205,6 +205,10 @@ void TopKAndOffset(Trial& trial) {
         Trial::Context(), {.collection = corpus.schema.name, .vectors = {query}, .top_k = top_k});
     EXPECT_EQ(refused.code(), Code::kInvalidArgument) << top_k << ": " << ErrorOf(refused);
   }
+  const auto beyond = trial.store().Search(
+      Trial::Context(),
+      {.collection = corpus.schema.name, .vectors = {query}, .top_k = most, .offset = 1});
+  EXPECT_EQ(beyond.code(), Code::kInvalidArgument) << ErrorOf(beyond);
 }
 
 void MaxDistance(Trial& trial) {

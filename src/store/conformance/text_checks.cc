@@ -157,11 +157,14 @@ void HybridOfWordsAndVectors(Trial& trial) {
 }
 
 void KeywordSearchIsRefusedWhereThereIsNone(Trial& trial) {
-  const auto schema = trial.Plain();
+  const bool without_words = !trial.capabilities().keyword_search && trial.Claims(DataType::kText);
+  const auto schema = without_words ? Articles(trial) : trial.Plain();
   ASSERT_TRUE(trial.Create(schema));
-  const auto searched = trial.store().Search(
-      Trial::Context(), {.collection = schema.name, .field = "v", .texts = {"fox"}});
-  EXPECT_TRUE(IsRefusal(searched.code())) << ErrorOf(searched);
+  for (const char* field : {"v", "body", ""}) {
+    const auto searched = trial.store().Search(
+        Trial::Context(), {.collection = schema.name, .field = field, .texts = {"fox"}});
+    EXPECT_TRUE(IsRefusal(searched.code())) << field << ": " << ErrorOf(searched);
+  }
 }
 
 }  // namespace

@@ -85,6 +85,7 @@ Checks SearchChecks();
 Checks TextChecks();
 Checks ScanChecks();
 Checks ContextChecks();
+Checks LimitChecks();
 
 RecordKey StringKey(std::string key, std::string tenant = "");
 RecordKey IntegerKey(int64_t key, std::string tenant = "");

@@ -139,47 +139,101 @@ void DeleteWithFilter(Trial& trial) {
   EXPECT_EQ(Keys(trial.ScanAll(schema.name)), (std::vector<std::string>{"\"a\"", "\"c\""}));
 }
 
-void IntegerKeys(Trial& trial) {
-  auto schema = Numbered(trial);
-  schema.key_type = KeyType::kInt64;
+/// Keys at the ends of what the store claims, and around 2^53, by rising value.
+std::vector<int64_t> ClaimedIntegerKeys(const Capabilities& capabilities) {
+  const int64_t lowest = capabilities.min_integer_key;
+  const int64_t highest = capabilities.max_integer_key;
+  std::vector<int64_t> keys = {
+      lowest, lowest + 1,       -(int64_t{1} << 53) - 1, -10,         -9,     0, 9,
+      10,     int64_t{1} << 53, (int64_t{1} << 53) + 1,  highest - 1, highest};
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  std::erase_if(keys, [&](int64_t key) { return key < lowest || key > highest; });
+  return keys;
+}
+
+/// Writes records of those keys, in any order, and finds each by every kind of read.
+void TryIntegerKeys(Trial& trial, const CollectionSchema& schema,
+                    const std::vector<int64_t>& keys) {
+  const std::string tenant = schema.multi_tenant() ? "t" : "";
   ASSERT_TRUE(trial.Create(schema));
-  std::vector<int64_t> keys = {std::numeric_limits<int64_t>::min(),
-                               -(int64_t{1} << 53) - 1,
-                               -10,
-                               -9,
-                               0,
-                               9,
-                               10,
-                               (int64_t{1} << 53),
-                               (int64_t{1} << 53) + 1,
-                               std::numeric_limits<int64_t>::max()};
-  // The one key that a store may refuse, as long as it says so.
-  const auto highest = trial.store().Upsert(
-      Trial::Context(), {.collection = schema.name, .records = {Row(IntegerKey(keys.back()), 0)}});
-  if (highest.code() == Code::kInvalidArgument) {
-    keys.pop_back();
-  }
   std::vector<Record> rows;
   std::vector<std::string> expected;
   for (size_t i = keys.size(); i-- > 0;) {
-    rows.push_back(Row(IntegerKey(keys[i]), static_cast<int64_t>(i)));
-    expected.insert(expected.begin(), std::to_string(keys[i]));
+    rows.push_back(Row(IntegerKey(keys[i], tenant), static_cast<int64_t>(i)));
+    expected.insert(expected.begin(), ToString(rows.back().key));
   }
   trial.Upsert(schema.name, rows);
   EXPECT_EQ(Keys(trial.ScanAll(schema.name, 3)), expected);
   EXPECT_EQ(Keys(trial.Query({.collection = schema.name})), expected);
+  const auto hits = trial.Search({.collection = schema.name,
+                                  .vectors = {FloatVector({1, 2, 3, 4})},
+                                  .top_k = 50,
+                                  .exact = true});
+  EXPECT_EQ(Keys(hits.at(0)), expected);
   for (const int64_t key : keys) {
-    const auto got = trial.Get(schema.name, IntegerKey(key));
+    const auto got = trial.Get(schema.name, IntegerKey(key, tenant));
     ASSERT_TRUE(got.has_value()) << key;
-    EXPECT_EQ(got->key, IntegerKey(key));
+    EXPECT_EQ(got->key, IntegerKey(key, tenant));
     EXPECT_EQ(trial.Count({.collection = schema.name,
                            .filter = trial.Parse("id == " + std::to_string(key), schema)}),
               1u)
         << key;
   }
-  EXPECT_FALSE(trial.Get(schema.name, IntegerKey(1)).has_value());
-  trial.Delete(schema.name, {IntegerKey(keys.front()), IntegerKey(keys.back())});
+  EXPECT_FALSE(trial.Get(schema.name, IntegerKey(1, tenant)).has_value());
+  trial.Delete(schema.name, {IntegerKey(keys.front(), tenant), IntegerKey(keys.back(), tenant)});
   EXPECT_EQ(trial.Count({.collection = schema.name}), keys.size() - 2);
+}
+
+void IntegerKeys(Trial& trial) {
+  auto schema = Numbered(trial);
+  schema.key_type = KeyType::kInt64;
+  TryIntegerKeys(trial, schema, ClaimedIntegerKeys(trial.capabilities()));
+  if (trial.capabilities().tenants) {
+    schema.name = trial.Name("Tenants");
+    schema.tenant_field = "tenant";
+    TryIntegerKeys(trial, schema, ClaimedIntegerKeys(trial.capabilities()));
+  }
+}
+
+void UnclaimedIntegerKeysAreRefused(Trial& trial) {
+  const Capabilities& capabilities = trial.capabilities();
+  std::vector<int64_t> beyond;
+  if (capabilities.min_integer_key > std::numeric_limits<int64_t>::min()) {
+    beyond = {capabilities.min_integer_key - 1, std::numeric_limits<int64_t>::min()};
+  }
+  if (capabilities.max_integer_key < std::numeric_limits<int64_t>::max()) {
+    beyond.push_back(capabilities.max_integer_key + 1);
+    beyond.push_back(std::numeric_limits<int64_t>::max());
+  }
+  auto schema = Numbered(trial);
+  schema.key_type = KeyType::kInt64;
+  ASSERT_TRUE(trial.Create(schema));
+  const auto context = Trial::Context();
+  for (const int64_t key : beyond) {
+    const WriteRequest request{.collection = schema.name,
+                               .records = {Row(IntegerKey(0), 0), Row(IntegerKey(key), 1)}};
+    for (const bool insert : {false, true}) {
+      const auto written =
+          insert ? trial.store().Insert(context, request) : trial.store().Upsert(context, request);
+      EXPECT_EQ(written.code(), Code::kInvalidArgument) << key << ": " << ErrorOf(written);
+      EXPECT_NE(ErrorOf(written).find("row 1 (id " + std::to_string(key) + ")"), std::string::npos)
+          << ErrorOf(written);
+    }
+    const std::vector<RecordKey> keys = {IntegerKey(key)};
+    const auto got = trial.store().Get(context, {.collection = schema.name, .keys = keys});
+    EXPECT_EQ(got.code(), Code::kInvalidArgument) << key << ": " << ErrorOf(got);
+    const auto gone = trial.store().Delete(context, {.collection = schema.name, .keys = keys});
+    EXPECT_EQ(gone.code(), Code::kInvalidArgument) << key << ": " << ErrorOf(gone);
+    // Bounds and constants are no keys.
+    EXPECT_EQ(trial.Count({.collection = schema.name,
+                           .filter = trial.Parse("id == " + std::to_string(key), schema)}),
+              0u);
+    const auto page = trial.store().Scan(
+        context, {.collection = schema.name, .after = std::nullopt, .until = IntegerKey(key)});
+    EXPECT_TRUE(page.ok()) << key << ": " << ErrorOf(page);
+  }
+  EXPECT_EQ(trial.Count({.collection = schema.name}), 0u) << "rows of a refused batch are there";
 }
 
 std::vector<std::string> StrangeKeys(Trial& trial) {
@@ -306,6 +360,7 @@ Checks WriteChecks() {
           {"DeleteForgets", DeleteForgets},
           {"DeleteWithFilter", DeleteWithFilter},
           {"IntegerKeys", IntegerKeys},
+          {"UnclaimedIntegerKeysAreRefused", UnclaimedIntegerKeysAreRefused},
           {"StringKeys", StringKeys},
           {"BigBatch", BigBatch},
           {"EmptyBatch", EmptyBatch},
