@@ -9,124 +9,19 @@ import pathlib
 import random
 import sys
 import tempfile
-import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.support.client import ApiError, Client, pack, unpack  # noqa: E402
-from tests.support.judge import DIMENSION, Judge, record_of, self_test  # noqa: E402
+from tests.support.client import ApiError, unpack  # noqa: E402
+from tests.support.judge import Judge, Things, self_test  # noqa: E402
+from tests.support.load import Load  # noqa: E402
 from tests.support.processes import Postgres, Roost, free_port  # noqa: E402
 
-NAME = "things"
-COLLECTION = {"name": NAME,
-              "fields": [{"name": "version", "type": "INT64"}, {"name": "text", "type": "TEXT"}],
-              "vectors": [{"name": "embedding", "dimension": DIMENSION, "metric": "L2"}]}
-KEYS_A_WRITER = 400
+NAME = Things.name
 # Small segments, so that sealing, merging and index files are hit too.
 SMALL = ("--embedded.seal_rows", "1000")
-
-
-class Load:
-    """Writers with keys of their own, and a reader that checks what it sees. Runs through kills."""
-
-    def __init__(self, port, judge, writers=4, seed=0):
-        self.judge = judge
-        self.violations = []
-        self.reads = 0
-        self._port = port
-        self._stopped = threading.Event()
-        self._rest = threading.Event()
-        self._resting = threading.Semaphore(0)
-        self._go = threading.Event()
-        self._go.set()
-        self._writers = writers
-        self._threads = [threading.Thread(target=self._write, args=(n, seed), daemon=True)
-                         for n in range(writers)]
-        self._threads.append(threading.Thread(target=self._read, args=(seed,), daemon=True))
-
-    def start(self):
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self):
-        self._stopped.set()
-        self._go.set()
-        for thread in self._threads:
-            thread.join(60)
-
-    def rest(self):
-        """Returns when no writer has a write on its way."""
-        self._go.clear()
-        self._rest.set()
-        for _ in range(self._writers):
-            if not self._resting.acquire(timeout=90):
-                raise RuntimeError("a writer does not come to rest")
-
-    def go(self):
-        self._rest.clear()
-        self._go.set()
-
-    def _pause(self):
-        if self._rest.is_set():
-            self._resting.release()
-            self._go.wait()
-
-    def _write(self, number, seed):
-        chooser = random.Random(seed * 1000 + number)
-        client = Client(self._port, timeout=20)
-        while not self._stopped.is_set():
-            self._pause()
-            keys = [f"w{number}-{chooser.randrange(KEYS_A_WRITER):04d}"
-                    for _ in range(chooser.choice((1, 1, 3, 10, 30)))]
-            keys = list(dict.fromkeys(keys))
-            delete = chooser.random() < 0.25
-            versions = self.judge.intend(keys, delete)
-            try:
-                if delete:
-                    result = client.delete(NAME, keys)
-                else:
-                    rows = [record_of(key, version) for key, version in versions.items()]
-                    result = client.upsert(
-                        NAME, [{**row, "embedding": pack(row["embedding"])} for row in rows])
-                self._settle(versions, result["errors"])
-            except ApiError as error:
-                # Definite refusals are told apart from unknown outcomes by their codes.
-                if error.status in (400, 404, 409, 429) or error.code == "RESOURCE_EXHAUSTED":
-                    self.judge.refuse(versions)
-                else:
-                    self.judge.give_up(versions)
-                self._stopped.wait(0.02)
-            except (OSError, http.client.HTTPException, ValueError):
-                self.judge.give_up(versions)
-                self._stopped.wait(0.02)
-        client.close()
-
-    def _settle(self, versions, errors):
-        failed = {list(versions)[error["row"]] for error in errors}
-        self.judge.acknowledge({k: v for k, v in versions.items() if k not in failed})
-        self.judge.give_up({k: v for k, v in versions.items() if k in failed})
-
-    def _read(self, seed):
-        chooser = random.Random(seed * 1000 + 999)
-        client = Client(self._port, timeout=20)
-        while not self._stopped.is_set():
-            key = f"w{chooser.randrange(self._writers)}-{chooser.randrange(KEYS_A_WRITER):04d}"
-            try:
-                before = self.judge.allowed(key)
-                record = client.post(f"/v1/collections/{NAME}/get",
-                                     {"ids": [key], "vectors": True})["records"][0]
-                after = self.judge.allowed(key)
-                # What was allowed before or after, or came in between, is right.
-                version = record["version"] if record else None
-                if before == after and version not in after:
-                    self.violations.append(f"{key}: read version {version}, allowed {after}")
-                client.search(NAME, vector=pack(record_of(key, 1)["embedding"]), top_k=5)
-                self.reads += 1
-            except (OSError, http.client.HTTPException, ApiError, ValueError):
-                self._stopped.wait(0.02)
-        client.close()
 
 
 def read_all(client):
@@ -176,7 +71,7 @@ def kills_embedded(options, folder, kills, trial):
     judge = Judge()
     chooser = random.Random(options.seed)
     with Roost(options.roost, folder / "embedded", options=SMALL) as roost:
-        roost.client().post("/v1/collections", COLLECTION)
+        roost.client().post("/v1/collections", Things.collection)
         load = Load(roost.port, judge, seed=options.seed)
         load.start()
         for number in range(1, kills + 1):
@@ -290,7 +185,7 @@ def kills_moving(options, folder, kills, trial):
     uri = f"postgresql://postgres@127.0.0.1:{port}/postgres"
     with Postgres(folder / "postgres", port) as postgres, \
             Roost(options.roost, folder / "moving", {"postgres": uri}, SMALL) as roost:
-        roost.client().post("/v1/collections", COLLECTION)
+        roost.client().post("/v1/collections", Things.collection)
         load = Load(roost.port, judge, seed=options.seed + 1)
         load.start()
         mover = Mover(roost)

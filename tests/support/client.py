@@ -70,14 +70,14 @@ class Client:
     def count(self, collection):
         return self.post(f"/v1/collections/{collection}/count")["count"]
 
-    def export(self, collection):
+    def export(self, collection, loads=json.loads):
         """Every record, as the export route streams them."""
         self._connection.request("GET", f"/v1/collections/{collection}/export")
         reply = self._connection.getresponse()
         if reply.status >= 300:
             raise ApiError(reply.status, json.loads(reply.read()))
         for line in reply:
-            yield json.loads(line)
+            yield loads(line)
 
 
 def pack(vector):

@@ -28,7 +28,7 @@ def read_rest(client, collection, key, vector, fields):
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
-def _copy_text(text):
+def copy_text(text):
     """A field of COPY's text format; None for null."""
     if text == "\\N":
         return None
@@ -57,7 +57,7 @@ def read_postgres(postgres, collection, vector, columns, path):
     found = {}
     with open(path, encoding="utf-8", newline="\n") as lines:
         for line in lines:
-            values = [_copy_text(text) for text in line.rstrip("\n").split("\t")]
+            values = [copy_text(text) for text in line.rstrip("\n").split("\t")]
             record = {}
             for (name, kind), text in zip(columns.items(), values[2:]):
                 record[name] = (None if text is None else int(text) if kind == "int" else

@@ -10,6 +10,8 @@ import zlib
 
 import numpy as np
 
+from tests.support.client import pack
+
 DIMENSION = 32
 ABSENT = None
 
@@ -25,6 +27,48 @@ def record_of(key, version):
             "embedding": vector_of(key, version)}
 
 
+class Things:
+    """What a judge and a load (tests/support/load.py) need to know of a collection: its records by key
+    and version. These have a text and a vector."""
+
+    name = "things"
+    collection = {"name": name,
+                  "fields": [{"name": "version", "type": "INT64"}, {"name": "text", "type": "TEXT"}],
+                  "vectors": [{"name": "embedding", "dimension": DIMENSION, "metric": "L2"}]}
+
+    def __init__(self, keys_a_writer=400):
+        self.keys_a_writer = keys_a_writer
+
+    def keys(self, writer, chooser, count):
+        """Up to `count` keys of that writer for one write; no key has two writers."""
+        keys = [f"w{writer}-{chooser.randrange(self.keys_a_writer):04d}" for _ in range(count)]
+        return list(dict.fromkeys(keys))
+
+    def upsert(self, client, versions):
+        rows = [record_of(key, version) for key, version in versions.items()]
+        return client.upsert(self.name, [{**row, "embedding": pack(row["embedding"])} for row in rows])
+
+    def delete(self, client, keys):
+        return client.delete(self.name, keys)
+
+    def version(self, client, key):
+        """Of the record of that key; ABSENT where there is none."""
+        record = client.post(f"/v1/collections/{self.name}/get", {"ids": [key]})["records"][0]
+        return record["version"] if record else ABSENT
+
+    def search(self, client, key):
+        client.search(self.name, vector=pack(vector_of(key, 1)), top_k=5)
+
+    def difference(self, key, record):
+        """What is wrong with a record of that key in its own version; None: nothing."""
+        version = record["version"]
+        if record["text"] != f"{key} in version {version}":
+            return f"text {record['text']!r}"
+        if np.asarray(record["embedding"], "<f4").tobytes() != vector_of(key, version).tobytes():
+            return "vector"
+        return None
+
+
 class _Account:
     __slots__ = ("settled", "open")
 
@@ -36,7 +80,8 @@ class _Account:
 class Judge:
     """Thread safe. Each key is written by one thread at a time."""
 
-    def __init__(self):
+    def __init__(self, subject=None):
+        self.subject = subject or Things()
         self._lock = threading.Lock()
         self._accounts = {}
         self._next = 0
@@ -74,40 +119,43 @@ class Judge:
         with self._lock:
             self.unknown += len(versions)
 
-    def live_keys(self):
+    def settled(self):
+        """{key: version of its last acknowledged write, or ABSENT}; for when nothing is on its way."""
         with self._lock:
-            return [key for key, account in self._accounts.items() if account.settled is not ABSENT]
+            return {key: account.settled for key, account in self._accounts.items()}
 
     def allowed(self, key):
         with self._lock:
             account = self._accounts.get(key)
             return {ABSENT} if account is None else {account.settled, *account.open}
 
-    def check(self, found):
-        """Violations in `found`, {key: record as read}: everything the server holds."""
-        violations = []
+    def departures(self, found):
+        """How `found`, {key: record as read} of everything there is, departs from the account: what is
+        wrong, said one by one, under "lost", "resurrected" and "wrong"."""
+        departures = {"lost": [], "resurrected": [], "wrong": []}
         with self._lock:
             keys = set(self._accounts) | set(found)
         for key in sorted(keys):
-            violation = self.check_one(key, found.get(key))
-            if violation:
-                violations.append(violation)
-        return violations
+            departure = self._departure(key, found.get(key))
+            if departure:
+                departures[departure[0]].append(f"{key}: {departure[1]}")
+        return departures
 
-    def check_one(self, key, record):
-        """What is wrong with this record (None: absent), or None."""
+    def check(self, found):
+        """The same as one list."""
+        return [text for texts in self.departures(found).values() for text in texts]
+
+    def _departure(self, key, record):
         allowed = self.allowed(key)
         if record is None:
-            return None if ABSENT in allowed else f"{key}: lost; expected version {sorted(allowed)}"
+            return None if ABSENT in allowed else ("lost", f"lost; expected version {sorted(allowed)}")
         version = record["version"]
         if version not in allowed:
-            what = "resurrected" if allowed == {ABSENT} else "stale or never written"
-            return f"{key}: {what}: version {version}, allowed {allowed}"
-        if record["text"] != f"{key} in version {version}":
-            return f"{key}: wrong text {record['text']!r} in version {version}"
-        if np.asarray(record["embedding"], "<f4").tobytes() != vector_of(key, version).tobytes():
-            return f"{key}: wrong vector in version {version}"
-        return None
+            if allowed == {ABSENT}:
+                return "resurrected", f"resurrected: version {version}"
+            return "wrong", f"stale or never written: version {version}, allowed {allowed}"
+        difference = self.subject.difference(key, record)
+        return difference and ("wrong", f"wrong {difference} in version {version}")
 
 
 def self_test(judge, found):

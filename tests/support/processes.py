@@ -120,6 +120,19 @@ class Peer:
     def port(self):
         return int(self.fields["port"])
 
+    @property
+    def ports(self):
+        """All that clients connect to."""
+        return [self.port, int(self.fields["grpc"])] if self.kind == "weaviate" else [self.port]
+
+    def address(self, ports=None):
+        """What Roost calls it; `ports` instead of its own: those of proxies in front of it."""
+        first, *more = ports or self.ports
+        scheme, place = (("postgresql", "postgres@127.0.0.1") if self.kind == "pgvector" else
+                         (self.kind, "127.0.0.1"))
+        path = {"pgvector": "/postgres", "weaviate": f"?grpc_port={more[0] if more else 0}"}
+        return f"{scheme}://{place}:{first}{path.get(self.kind, '')}"
+
     def begin(self):
         """start() without waiting, so that several start together: call await_ready() next."""
         command = [sys.executable, str(ROOT / f"tests/peers/start_{self.kind}.py"), str(self.folder),
@@ -147,6 +160,7 @@ class Peer:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             self.process.wait(60)
+            self.process.stdout.close()
 
     def __enter__(self):
         return self.start()
@@ -158,8 +172,11 @@ class Peer:
 class Postgres(Peer):
     """Its memory is set as its users are told to: what is searched fits in."""
 
-    def __init__(self, folder, port=None, durable=False):
+    def __init__(self, folder, port=None, durable=False, settings=()):
+        """`settings` are more of postgresql.conf's, as "name=value"."""
         options = ["--set", "shared_buffers=512MB"]
+        for setting in settings:
+            options += ["--set", setting]
         if durable:
             options += ["--set", "fsync=on", "--set", "full_page_writes=on"]
         super().__init__("pgvector", folder, *options, port=port)
