@@ -69,6 +69,7 @@ void LargestIndexedDimension(Trial& trial) {
     trial.Upsert(schema.name, rows);
     const Vector& query = rows[17].vectors.at("v");
     std::vector<std::pair<double, RecordKey>> nearest;
+    nearest.reserve(rows.size());
     for (const auto& row : rows) {
       nearest.emplace_back(ReferenceDistance(schema.vectors[0].metric, query, row.vectors.at("v")),
                            row.key);
@@ -94,6 +95,7 @@ void LargestTopK(Trial& trial) {
   schema.vectors[0].index = "FLAT";
   ASSERT_TRUE(trial.Create(schema));
   std::vector<Record> rows;
+  rows.reserve(most + 20);
   for (int64_t i = 0; i < int64_t{most} + 20; ++i) {
     rows.push_back(PlainRecord(IntegerKey(i), {static_cast<float>(i), 1, 2, 3}));
   }

@@ -126,6 +126,7 @@ void NarrowVectorsTakeEveryMetric(Trial& trial) {
     for (const auto& field : schema.vectors) {
       const Vector query = FromFloats(field.type, asked);
       std::vector<std::pair<double, RecordKey>> expected;
+      expected.reserve(rows.size());
       for (const auto& row : rows) {
         expected.emplace_back(ReferenceDistance(field.metric, query, row.vectors.at(field.name)),
                               row.key);
