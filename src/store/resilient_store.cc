@@ -103,8 +103,13 @@ class ResilientStoreImpl final : public InterceptedStore<ResilientStoreImpl, Res
 
   /// What the result says about the store.
   Outcome Judge(const RequestContext& context, Code code, SteadyTime::duration took) const {
-    if (context.stop.stop_requested()) {
+    // At its deadline a request is answered and stopped by the edge, often before the store's call
+    // ends: that is a deadline, not a caller who went away.
+    if (context.stop.stop_requested() && !context.deadline.Passed()) {
       return code == Code::kOk ? Outcome::kGood : Outcome::kNeutral;
+    }
+    if (context.stop.stop_requested() && code == Code::kCancelled) {
+      code = Code::kDeadlineExceeded;
     }
     switch (code) {
       case Code::kUnavailable:

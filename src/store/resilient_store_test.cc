@@ -135,6 +135,24 @@ TEST_F(ResilientStoreTest, CancelledRequestsAreNotRepeated) {
   EXPECT_EQ(inner_.calls(), 1);
 }
 
+TEST_F(ResilientStoreTest, AStopAtTheDeadlineCountsAsTheDeadline) {
+  Make({.breaker_min_calls = 5, .slow_call = 1s}, random_);
+  std::stop_source stop;
+  context_.stop = stop.get_token();
+  stop.request_stop();  // as the edge does when it has answered the client
+  inner_.on_call = [&](const RequestContext&, StoreCall) { clock_.Advance(2s); };
+  inner_.Fail(Cancelled("stopped"), 10);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_FALSE(store_->ListCollections(context_).ok());
+  }
+  EXPECT_EQ(store_->breaker(), BreakerState::kClosed) << "callers who go away say nothing";
+  context_.deadline = {SteadyTime()};  // passed
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_FALSE(store_->ListCollections(context_).ok());
+  }
+  EXPECT_EQ(store_->breaker(), BreakerState::kOpen);
+}
+
 TEST_F(ResilientStoreTest, RetryBudgetEndsRetryStorms) {
   // The time of all pauses together must stay below the budget's 10 s.
   Make({.max_attempts = 2,
