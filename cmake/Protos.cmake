@@ -1,8 +1,9 @@
 # C++ for the gRPC protocols of stores: static libraries roost_milvus_proto and roost_weaviate_proto.
 #
 # The definitions come out of wheels pinned by hash in requirements-protos.txt. They are looked for in
-# ROOST_PROTO_WHEELS only: a configure needs no network. The generated code is built once, without our
-# warnings and sanitizers, and is system code to whoever includes it: #include <milvus.pb.h>.
+# ROOST_PROTO_WHEELS only: a configure needs no network. The generated code is compiled without our
+# warnings and sanitizers, by the same command in every preset, so that ccache has it for the second;
+# it is system code to whoever includes it: #include <milvus.pb.h>.
 set(ROOST_PROTO_WHEELS "${CMAKE_SOURCE_DIR}/.dev/wheels" CACHE PATH
     "Folder with the wheels of cmake/requirements-protos.txt")
 set(roost_proto_pins "${CMAKE_SOURCE_DIR}/cmake/requirements-protos.txt")
@@ -67,10 +68,24 @@ function(roost_proto_library name)
     COMMENT "Generating C++ for the protocol of ${name}"
     VERBATIM)
 
-  add_library(roost_${name}_proto STATIC EXCLUDE_FROM_ALL ${sources} ${headers})
+  set(objects)
+  foreach(file ${arg_FILES})
+    add_custom_command(
+      OUTPUT "${folder}/${file}.pb.o"
+      COMMAND ${CMAKE_CXX_COMPILER_LAUNCHER} "${CMAKE_CXX_COMPILER}" -std=gnu++20 -O1 -fPIC -w -I.
+              -c "${file}.pb.cc" -o "${file}.pb.o"
+      DEPENDS ${sources} ${headers}
+      WORKING_DIRECTORY "${folder}"
+      COMMENT "Compiling the protocol of ${name}: ${file}"
+      VERBATIM)
+    list(APPEND objects "${folder}/${file}.pb.o")
+  endforeach()
+  set_source_files_properties(${objects} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
+
+  add_library(roost_${name}_proto STATIC EXCLUDE_FROM_ALL ${objects} ${headers})
+  set_target_properties(roost_${name}_proto PROPERTIES LINKER_LANGUAGE CXX)
   target_include_directories(roost_${name}_proto SYSTEM PUBLIC "${folder}")
   target_link_libraries(roost_${name}_proto PUBLIC protobuf::libprotobuf)
-  target_compile_options(roost_${name}_proto PRIVATE -w -O1 -g0 -fno-sanitize=all)
 endfunction()
 
 roost_proto_wheel(pymilvus_wheel pymilvus)

@@ -60,7 +60,8 @@ if(ROOST_TESTS)
 endif()
 
 # What `./dev test` builds in the presets that do not run every test: the binaries labelled `threads`
-# (ThreadSanitizer), and those of the entries labelled `release`.
+# (ThreadSanitizer), and those of the entries labelled `release`; in `debug`, all others.
+add_custom_target(debug_tests)
 add_custom_target(threads_tests)
 add_custom_target(release_tests)
 
@@ -77,6 +78,15 @@ function(roost_library name)
   target_link_libraries(roost_${name} PUBLIC Threads::Threads ${arg_LINKS} PRIVATE ${arg_PRIVATE_LINKS})
 endfunction()
 
+# Instrumented tests compile twice as fast unoptimised and without the checks at every use of a
+# pointer; what they try is in the libraries, which have all checks.
+function(roost_test_code target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Debug>:-O0>)
+  if(ROOST_SANITIZE STREQUAL "address")
+    target_compile_options(${target} PRIVATE -fno-sanitize=null,vptr,alignment)
+  endif()
+endfunction()
+
 # roost_test(NAME SOURCES … LINKS … [LABELS …] [TIMEOUT seconds] [ENVIRONMENT …] [SHARDS n])
 # One binary for all tests of a folder -> target NAME_test, ctest entry NAME; with SHARDS, entries
 # NAME_1 … NAME_n with a part of the tests each. It reads and writes only temporary folders and binds
@@ -87,12 +97,7 @@ function(roost_test name)
     return()
   endif()
   add_executable(${name}_test ${arg_SOURCES})
-  # Instrumented tests compile twice as fast unoptimised and without the checks at every use of a
-  # pointer; what they try is in the libraries, which have all checks.
-  target_compile_options(${name}_test PRIVATE $<$<CONFIG:Debug>:-O0>)
-  if(ROOST_SANITIZE STREQUAL "address")
-    target_compile_options(${name}_test PRIVATE -fno-sanitize=null,vptr,alignment)
-  endif()
+  roost_test_code(${name}_test)
   target_link_libraries(${name}_test PRIVATE ${arg_LINKS} GTest::gmock GTest::gtest_main)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
@@ -113,6 +118,9 @@ function(roost_test name)
     set_tests_properties(${entry} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
                          ENVIRONMENT "${environment}" COST ${arg_SHARDS})
   endforeach()
+  if(NOT release IN_LIST arg_LABELS)
+    add_dependencies(debug_tests ${name}_test)
+  endif()
   foreach(label IN ITEMS threads release)
     if(label IN_LIST arg_LABELS)
       add_dependencies(${label}_tests ${name}_test)
