@@ -9,7 +9,7 @@ set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS ON)  # TRY() is a statement expression.
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+add_compile_options(-fPIC)  # programs too: they share precompiled headers with libraries
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
@@ -59,24 +59,35 @@ if(ROOST_TESTS)
       "Python with the packages of tests/requirements.txt")
 endif()
 
+# What nearly every file reads, read once for each way in which files are compiled. Files still include
+# what they use: a build with CMAKE_DISABLE_PRECOMPILE_HEADERS (`./dev coverage`) would tell.
+set(roost_common_headers <algorithm> <array> <atomic> <chrono> <cmath> <condition_variable> <cstdint>
+    <cstring> <deque> <functional> <limits> <map> <memory> <mutex> <optional> <set> <span> <string>
+    <string_view> <thread> <unordered_map> <utility> <variant> <vector>)
+
+# roost_precompile(TARGET KIND HEADER…): the target's files are compiled with these headers. Targets of
+# one kind share them, so they must have the same options.
+function(roost_precompile target kind)
+  if(NOT TARGET roost_headers_${kind})
+    file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/headers_${kind}.cc CONTENT "")
+    add_library(roost_headers_${kind} OBJECT ${CMAKE_BINARY_DIR}/headers_${kind}.cc)
+    get_target_property(options ${target} COMPILE_OPTIONS)
+    if(options)
+      set_target_properties(roost_headers_${kind} PROPERTIES COMPILE_OPTIONS "${options}")
+    endif()
+    if(kind STREQUAL test)
+      target_link_libraries(roost_headers_${kind} PRIVATE GTest::gmock)
+    endif()
+    target_precompile_headers(roost_headers_${kind} PRIVATE ${ARGN})
+  endif()
+  target_precompile_headers(${target} REUSE_FROM roost_headers_${kind})
+endfunction()
+
 # What `./dev test` builds in the presets that do not run every test: the binaries labelled `threads`
 # (ThreadSanitizer), and those of the entries labelled `release`; in `debug`, all others.
 add_custom_target(debug_tests)
 add_custom_target(threads_tests)
 add_custom_target(release_tests)
-
-# roost_library(NAME [HOT] SOURCES … LINKS …)            -> target roost_NAME
-# With sanitizers a file compiles in half the time unoptimised. HOT: what computes so much that tests
-# would wait longer for it.
-function(roost_library name)
-  cmake_parse_arguments(arg "HOT" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
-  add_library(roost_${name} STATIC ${arg_SOURCES})
-  if(NOT arg_HOT)
-    target_compile_options(roost_${name} PRIVATE $<$<CONFIG:Debug>:-O0>)
-  endif()
-  target_include_directories(roost_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
-  target_link_libraries(roost_${name} PUBLIC Threads::Threads ${arg_LINKS} PRIVATE ${arg_PRIVATE_LINKS})
-endfunction()
 
 # Instrumented tests compile twice as fast unoptimised and without the checks at every use of a
 # pointer; what they try is in the libraries, which have all checks.
@@ -85,6 +96,29 @@ function(roost_test_code target)
   if(ROOST_SANITIZE STREQUAL "address")
     target_compile_options(${target} PRIVATE -fno-sanitize=null,vptr,alignment)
   endif()
+  roost_precompile(${target} test ${roost_common_headers} <gmock/gmock.h> <gtest/gtest.h>)
+endfunction()
+
+# roost_library(NAME [HOT | FOR_TESTS] SOURCES … LINKS …)            -> target roost_NAME
+# With sanitizers a file compiles in half the time unoptimised. HOT: what computes so much that tests
+# would wait longer for it. FOR_TESTS: code of tests, with GoogleTest.
+function(roost_library name)
+  cmake_parse_arguments(arg "HOT;FOR_TESTS" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  add_library(roost_${name} STATIC ${arg_SOURCES})
+  if(arg_FOR_TESTS)
+    roost_test_code(roost_${name})
+  elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
+    # With precompiled headers g++ 12 forgets which code is the library's own, of which it warns in
+    # vain. Debug builds of what is HOT, and `./dev coverage`, have these warnings.
+    target_compile_options(roost_${name} PRIVATE -Wno-array-bounds -Wno-stringop-overflow
+                           -Wno-stringop-overread)
+    roost_precompile(roost_${name} release ${roost_common_headers})
+  elseif(NOT arg_HOT)  # what is optimised and instrumented gets false warnings from such headers
+    target_compile_options(roost_${name} PRIVATE -O0)
+    roost_precompile(roost_${name} cold ${roost_common_headers})
+  endif()
+  target_include_directories(roost_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(roost_${name} PUBLIC Threads::Threads ${arg_LINKS} PRIVATE ${arg_PRIVATE_LINKS})
 endfunction()
 
 # roost_test(NAME SOURCES … LINKS … [LABELS …] [TIMEOUT seconds] [ENVIRONMENT …] [SHARDS n])

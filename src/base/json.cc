@@ -298,6 +298,12 @@ void AppendJsonString(std::string& out, std::string_view text) {
   out += '"';
 }
 
+std::string JsonString(std::string_view text) {
+  std::string out;
+  AppendJsonString(out, text);
+  return out;
+}
+
 void AppendJsonDouble(std::string& out, double number) {
   if (std::isfinite(number)) {
     AppendToChars(out, number);

@@ -26,6 +26,8 @@ Result<std::string> CanonicalJson(std::string_view text, size_t max_depth = 64);
 
 /// Appends `text` in quotes. Bytes that are not UTF-8 become U+FFFD.
 void AppendJsonString(std::string& out, std::string_view text);
+/// The same as a text of its own.
+std::string JsonString(std::string_view text);
 
 /// Append a number with the fewest digits that read back as the same one; `null` for NaN and the
 /// infinities, which JSON does not have.

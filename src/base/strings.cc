@@ -103,6 +103,8 @@ std::string_view Trim(std::string_view text) {
   return text.substr(start, text.find_last_not_of(kSpaces) - start + 1);
 }
 
+std::string Quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
+
 std::string ToLower(std::string_view text) {
   std::string lower(text);
   for (char& c : lower) {

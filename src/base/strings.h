@@ -17,6 +17,8 @@ std::string Join(std::span<const std::string> parts, std::string_view separator)
 std::string Join(std::span<const std::string_view> parts, std::string_view separator);
 /// Without spaces, tabs, CR, LF, VT and FF at both ends. A view into `text`.
 std::string_view Trim(std::string_view text);
+/// A name in double quotes, as messages to people show it. Nothing is escaped.
+std::string Quoted(std::string_view name);
 /// ASCII letters only.
 std::string ToLower(std::string_view text);
 

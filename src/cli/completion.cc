@@ -11,7 +11,7 @@ namespace roost {
 namespace {
 
 // In single quotes for a shell.
-std::string Quoted(std::string_view text) {
+std::string ShellQuoted(std::string_view text) {
   std::string out = "'";
   for (const char c : text) {
     out += c == '\'' ? std::string("'\\''") : std::string(1, c);
@@ -122,7 +122,7 @@ std::string ZshOption(const OptionNode& option) {
   }
   std::string out;
   for (const std::string& name : option.names) {
-    out += " " + Quoted(fmt::format("*{}[{}]{}", name, help, value));
+    out += " " + ShellQuoted(fmt::format("*{}[{}]{}", name, help, value));
   }
   return out;
 }
@@ -147,8 +147,8 @@ std::string ZshFunction(const CommandNode& root, const std::string& path, const 
       const std::vector<std::string> choices = argument.Choices();
       const std::string what = choices.empty() ? std::string(argument.TakesFile() ? "_files" : "")
                                                : fmt::format("({})", fmt::join(choices, " "));
-      arguments += " " + Quoted(fmt::format("{}:{}:{}", argument.many ? "*" : "",
-                                            ToLower(argument.names.front()), what));
+      arguments += " " + ShellQuoted(fmt::format("{}:{}:{}", argument.many ? "*" : "",
+                                                 ToLower(argument.names.front()), what));
     }
     return out + "  _arguments -s" + options + arguments + "\n}\n";
   }
@@ -156,7 +156,7 @@ std::string ZshFunction(const CommandNode& root, const std::string& path, const 
          " '1:command:->command' '*::argument:->argument'\n  case $state in\n    command)\n"
          "      local -a commands=(";
   for (const CommandNode& child : node.commands) {
-    out += "\n        " + Quoted(child.name + ":" + child.summary);
+    out += "\n        " + ShellQuoted(child.name + ":" + child.summary);
   }
   out += ")\n      _describe command commands ;;\n    argument)\n      case $line[1] in\n";
   for (const CommandNode& child : node.commands) {
@@ -177,7 +177,7 @@ std::string ZshScript(const CommandNode& root) {
 }
 
 std::string FishOption(const std::string& condition, const OptionNode& option) {
-  std::string out = fmt::format("complete -c roost -n {}", Quoted(condition));
+  std::string out = fmt::format("complete -c roost -n {}", ShellQuoted(condition));
   for (const std::string& name : option.names) {
     out += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
   }
@@ -186,7 +186,7 @@ std::string FishOption(const std::string& condition, const OptionNode& option) {
     out += option.TakesFile() || option.TakesFolder() ? " -r -F" : " -x";
     out += choices.empty() ? "" : fmt::format(" -a '{}'", fmt::join(choices, " "));
   }
-  return out + " -d " + Quoted(option.help) + "\n";
+  return out + " -d " + ShellQuoted(option.help) + "\n";
 }
 
 std::string FishScript(const CommandNode& root) {
@@ -196,7 +196,7 @@ std::string FishScript(const CommandNode& root) {
       "  for word in (commandline -opc)[2..-1]\n    switch \"$path $word\"\n      case";
   for (const CommandPath& command : AllCommands(root)) {
     if (command.node != &root) {
-      out += " " + Quoted(command.path.substr(root.name.size()));
+      out += " " + ShellQuoted(command.path.substr(root.name.size()));
     }
   }
   out +=
@@ -208,16 +208,16 @@ std::string FishScript(const CommandNode& root) {
   for (const auto& [path, node] : AllCommands(root)) {
     const std::string at = "__roost_at \"" + path.substr(root.name.size()) + "\"";
     for (const CommandNode& child : node->commands) {
-      out += fmt::format("complete -c roost -n {} -a {} -d {}\n", Quoted(at), child.name,
-                         Quoted(child.summary));
+      out += fmt::format("complete -c roost -n {} -a {} -d {}\n", ShellQuoted(at), child.name,
+                         ShellQuoted(child.summary));
     }
     for (const OptionNode& argument : node->arguments) {
       const std::vector<std::string> choices = argument.Choices();
       if (!choices.empty()) {
-        out +=
-            fmt::format("complete -c roost -n {} -a '{}'\n", Quoted(at), fmt::join(choices, " "));
+        out += fmt::format("complete -c roost -n {} -a '{}'\n", ShellQuoted(at),
+                           fmt::join(choices, " "));
       } else if (argument.TakesFile()) {
-        out += fmt::format("complete -c roost -n {} -F\n", Quoted(at));
+        out += fmt::format("complete -c roost -n {} -F\n", ShellQuoted(at));
       }
     }
     for (const OptionNode& option : node == &root ? std::vector<OptionNode>() : node->options) {

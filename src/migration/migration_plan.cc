@@ -9,8 +9,6 @@
 namespace roost {
 namespace {
 
-std::string Quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
-
 /// Why records of `wanted` do not fit what is there; indexes are the store's own matter.
 std::vector<std::string> Differences(const CollectionSchema& there, CollectionSchema wanted) {
   for (VectorFieldSchema& vector : wanted.vectors) {

@@ -69,6 +69,9 @@ void Http1::Input(std::string_view bytes) {
   if (pending_.size() > kMaxPipelined && !MayParse()) {
     connection_.PauseReading();
   }
+  if (exchange_ != nullptr && dispatched_ && !pending_.empty()) {
+    loop_.Await(*exchange_);
+  }
 }
 
 void Http1::ParsePending() {
@@ -224,6 +227,10 @@ void Http1::OnEnd() {
 
 void Http1::Dispatch() {
   dispatched_ = true;
+  if (body_done_ && keep_alive_ && !head_only_ && !parser_.http10() && !input_ended_ &&
+      handler_->handle) {
+    exchange_->AllowDirectReply(connection_.DirectSocket());
+  }
   if (!exchange_->Submit(jobs_).ok()) {
     Refuse(503, Unavailable("the server has too many requests at the moment; retry"));
   }
@@ -235,6 +242,7 @@ void Http1::InputEnd() {
     // The client may have closed only its sending side and still wait, or be gone: the handler is
     // told, and what it answers is sent.
     exchange_->RequestStop();
+    loop_.Await(*exchange_);
   } else {
     CloseAfterEnd();
   }
@@ -271,7 +279,7 @@ void Http1::Sent() {
 // ---- Time and end.
 
 void Http1::Expire(Exchange& exchange) {
-  if (&exchange != exchange_.get() || streaming_) {
+  if (&exchange != exchange_.get() || streaming_ || !exchange.ClaimReply()) {
     return;  // A handler that streams meets the deadline in its next Write().
   }
   keep_alive_ = false;
@@ -312,6 +320,9 @@ void Http1::Sweep(SteadyTime now) {
 
 void Http1::Drain(bool) {
   keep_alive_ = false;
+  if (exchange_ != nullptr && dispatched_) {
+    loop_.Await(*exchange_);
+  }
   if (!head_done_) {
     closing_ = true;
     connection_.CloseWhenSent(false);
@@ -322,10 +333,11 @@ void Http1::Closed() {
   if (exchange_ == nullptr) {
     return;
   }
+  const bool unanswered = exchange_->ClaimReply();
   loop_.Detach(*exchange_);
   exchange_->Abandon();
   exchange_.reset();
-  if (!closing_) {
+  if (!closing_ && unanswered) {
     shared_.metrics.Count(HttpProtocolName::kHttp1, method_, 499,
                           std::chrono::steady_clock::now() - started_);
   }

@@ -50,6 +50,7 @@ class Http1 final : public HttpProtocol, public ExchangeOwner {
   void FinishStream();
   void AppendReplyHead(const HttpResponse& response, Http1Head::Body body, size_t length);
   void EndRequest();
+  bool MayKeepAlive() const;
   void CloseAfterEnd();
   void BreakOff();
   HttpRequest& current() { return exchange_ ? exchange_->request : request_; }

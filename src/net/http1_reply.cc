@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <ctime>
 #include <utility>
 
 namespace roost {
@@ -71,6 +72,20 @@ std::string_view ReasonPhrase(int status) {
     }
   }
   return "Status";
+}
+
+std::string_view HttpDate() {
+  thread_local std::time_t made_at = 0;
+  thread_local char text[32];
+  thread_local size_t size = 0;
+  const std::time_t second = std::time(nullptr);
+  if (second != made_at || size == 0) {
+    std::tm parts{};
+    gmtime_r(&second, &parts);
+    size = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    made_at = second;
+  }
+  return {text, size};
 }
 
 bool HasNoBody(int status) { return status < 200 || status == 204 || status == 304; }

@@ -27,6 +27,8 @@ void AppendHead(std::string& out, const Http1Head& head);
 void AppendChunkSize(std::string& out, size_t size);
 /// "Not Found" for 404; "Status" for one we have no words for.
 std::string_view ReasonPhrase(int status);
+/// "Sun, 06 Nov 1994 08:49:37 GMT", made once a second in each thread; valid until the next call.
+std::string_view HttpDate();
 /// True for statuses whose replies have no body: 1xx, 204, 304.
 bool HasNoBody(int status);
 

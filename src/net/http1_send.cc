@@ -22,13 +22,11 @@ void Http1::Refuse(int status, const Error& error) {
 
 void Http1::AppendReplyHead(const HttpResponse& response, Http1Head::Body body, size_t length) {
   status_ = response.status;
-  // With a part of the request unread there is no way to find the next one.
-  keep_alive_ = keep_alive_ && body_done_ && body != Http1Head::Body::kUntilClose &&
-                !shared_.draining && !(input_ended_ && pending_.empty());
+  keep_alive_ = body != Http1Head::Body::kUntilClose && MayKeepAlive();
   connection_.SendInPlace([&](std::string& out) {
     AppendHead(out, {.response = response,
                      .request_id = current().context.request_id,
-                     .date = loop_.HttpDate(),
+                     .date = HttpDate(),
                      .body = body,
                      .length = length,
                      .keep_alive = keep_alive_,
@@ -79,9 +77,16 @@ void Http1::FinishStream() {
   EndRequest();
 }
 
+/// With a part of the request unread there is no way to find the next one.
+bool Http1::MayKeepAlive() const {
+  return keep_alive_ && body_done_ && !shared_.draining && !(input_ended_ && pending_.empty());
+}
+
 void Http1::EndRequest() {
-  shared_.metrics.Count(HttpProtocolName::kHttp1, method_, status_,
-                        std::chrono::steady_clock::now() - started_);
+  if (exchange_ == nullptr || !exchange_->counted) {
+    shared_.metrics.Count(HttpProtocolName::kHttp1, method_, status_,
+                          std::chrono::steady_clock::now() - started_);
+  }
   if (exchange_ != nullptr) {
     loop_.Detach(*exchange_);
     if (dispatched_) {
@@ -123,6 +128,10 @@ void Http1::Apply(Exchange& exchange, HttpMessage& message) {
   switch (message.kind) {
     case HttpMessage::Kind::kReply:
       return SendWhole(std::move(message.response));
+    case HttpMessage::Kind::kSent:
+      keep_alive_ = MayKeepAlive();
+      connection_.SendOwned(std::move(message.piece));
+      return EndRequest();
     case HttpMessage::Kind::kStart:
       return StartStream(message.response);
     case HttpMessage::Kind::kPiece:

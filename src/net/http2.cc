@@ -419,7 +419,7 @@ void Http2::SubmitHead(Http2Stream& stream, const HttpResponse& response, size_t
   headers.reserve(5 + response.headers.size());
   names.reserve(response.headers.size());
   headers.push_back(Header(":status", {status, static_cast<size_t>(status_end - status)}));
-  headers.push_back(Header("date", loop_.HttpDate()));
+  headers.push_back(Header("date", HttpDate()));
   if (!response.content_type.empty() && !HasNoBody(response.status)) {
     headers.push_back(Header("content-type", response.content_type));
   }

@@ -156,6 +156,8 @@ void Rest::Reply(Http2& session, Http2Stream& stream, HttpResponse response) {
 
 void Rest::Apply(Http2& session, Http2Stream& stream, HttpMessage& message) {
   switch (message.kind) {
+    case HttpMessage::Kind::kSent:
+      break;  // Streams share a connection: workers never send on it.
     case HttpMessage::Kind::kReply:
       return Reply(session, stream, std::move(message.response));
     case HttpMessage::Kind::kStart: {

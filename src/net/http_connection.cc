@@ -86,6 +86,7 @@ void HttpConnection::ReadLater() {
   socket_->tcp.async_read_some(
       asio::buffer(input_),
       [self = shared_from_this()](const boost::system::error_code& error, size_t size) {
+        self->loop_.CatchUp();  // Still "reading": what is in input_ must not be read over.
         self->reading_ = false;
         if (self->closed_) {
           return;
@@ -201,6 +202,12 @@ void HttpConnection::StartProtocol(bool http2) {
 }
 
 // ---- Sending.
+
+int HttpConnection::DirectSocket() {
+  return tls_ == nullptr && unsent() == 0 && !blocked_ && !closed_ && !close_when_sent_
+             ? socket_->tcp.native_handle()
+             : -1;
+}
 
 size_t HttpConnection::cipher_unsent() const {
   return tls_ == nullptr ? 0 : tls_->cipher().size() - cipher_sent_;

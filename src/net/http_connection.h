@@ -71,6 +71,8 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   size_t tail_bytes() const { return queue_.empty() ? out_.size() : queue_.back().size(); }
   /// Bytes not yet taken by the kernel.
   size_t unsent() const { return out_.size() - out_sent_ + queued_bytes_ + cipher_unsent(); }
+  /// The socket where what is sent on it now is the next the client gets; else -1.
+  int DirectSocket();
   /// Sends what is there. Not from inside a protocol.
   void Flush();
 

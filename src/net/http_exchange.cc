@@ -5,8 +5,11 @@
 #include <exception>
 #include <utility>
 
+#include <sys/socket.h>
+
 #include "base/executor.h"
 #include "base/log.h"
+#include "net/http1_reply.h"
 #include "net/http_loop.h"
 
 namespace roost {
@@ -16,6 +19,8 @@ constexpr size_t kHoldStep = size_t{64} << 10;
 constexpr size_t kMaxPiece = size_t{64} << 10;
 constexpr size_t kSpareBytes = 64;  // simdjson reads past the end
 constexpr size_t kMaxRequestIdBytes = 128;
+/// Larger replies are sent by the loop, which does not copy them.
+constexpr size_t kMaxDirectBody = size_t{16} << 10;
 
 bool IsRequestId(std::string_view id) {
   return !id.empty() && id.size() <= kMaxRequestIdBytes &&
@@ -87,8 +92,23 @@ Exchange::Exchange(std::shared_ptr<HttpShared> shared, HttpLoop& loop, HttpReque
 }
 
 Exchange::~Exchange() {
-  shared_->metrics.in_flight().Add(-1);
-  shared_->ReleaseBody(held_.load() + head_held_);
+  Settle();
+  shared_->ReleaseBody(head_held_);
+}
+
+/// Lets go of what the request held. By the worker once it has replied, else by the destructor.
+void Exchange::Settle() {
+  if (std::exchange(in_flight_, false)) {
+    shared_->metrics.in_flight().Add(-1);
+  }
+  std::string().swap(request.body);
+  shared_->ReleaseBody(held_.exchange(0));
+}
+
+bool Exchange::ClaimReply() {
+  std::lock_guard lock(mutex_);
+  socket_ = -1;
+  return !replied_;
 }
 
 Status Exchange::HoldHead(size_t bytes) {
@@ -178,6 +198,7 @@ void Exchange::RequestStop() {
 
 void Exchange::Abandon() {
   abandoned_ = true;
+  ClaimReply();  // After this the socket may be closed.
   RequestStop();
 }
 
@@ -278,9 +299,43 @@ void Exchange::Run() {
 
 void Exchange::RunHandle() {
   HttpResponse response = RunHandler(handler, request);
-  if (!abandoned_) {
+  if (!abandoned_ && !ReplyDirectly(response)) {
     Post(HttpMessage::Kind::kReply, std::move(response));
   }
+}
+
+/// False when the reply is left to the loop.
+bool Exchange::ReplyDirectly(const HttpResponse& response) {
+  if (!direct_ || response.body.size() > kMaxDirectBody || HasNoBody(response.status) ||
+      shared_->draining) {
+    return false;
+  }
+  std::string text;
+  AppendHead(text, {.response = response,
+                    .request_id = request.context.request_id,
+                    .date = HttpDate(),
+                    .length = response.body.size()});
+  text += response.body;
+  // Before the client can ask for the metrics.
+  counted = true;
+  shared_->metrics.Count(HttpProtocolName::kHttp1, request.method, response.status,
+                         std::chrono::steady_clock::now() - started);
+  size_t sent = 0;
+  {
+    std::lock_guard lock(mutex_);
+    if (socket_ < 0) {
+      return false;
+    }
+    const ssize_t result = ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (result <= 0) {
+      return false;  // The loop waits for room, or finds out what is wrong.
+    }
+    sent = static_cast<size_t>(result);
+    replied_ = true;
+  }
+  Settle();
+  Post(HttpMessage::Kind::kSent, {}, text.substr(sent));
+  return true;
 }
 
 namespace {

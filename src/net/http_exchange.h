@@ -23,6 +23,7 @@ class HttpConnection;
 struct HttpMessage {
   enum class Kind : uint8_t {
     kReply,     ///< `response` is the whole reply
+    kSent,      ///< the worker sent the reply itself, all but `piece`
     kStart,     ///< `response` is the head; pieces follow
     kPiece,     ///< `piece` is the next part of the body
     kFinish,    ///< the body is complete
@@ -76,6 +77,14 @@ class Exchange final : public HttpBodyReader, public std::enable_shared_from_thi
   /// Streamed body bytes that the handler has not read or not yet reported as read.
   size_t body_waiting() const;
   bool body_unread() const;
+  /// The worker may send a small reply on the socket itself: nothing is before it, and until it is
+  /// there nobody else sends. The loop then need not wake for it. Before Submit().
+  void AllowDirectReply(int socket) {
+    socket_ = socket;
+    direct_ = socket >= 0;
+  }
+  /// False when the worker has sent a reply; else it will not send one itself.
+  bool ClaimReply();
   /// Runs the handler on the executor. `connection_jobs` counts it while it is queued or running.
   Status Submit(std::shared_ptr<std::atomic<size_t>> connection_jobs);
   /// Asks the handler to stop. The reply, if one comes, is still wanted.
@@ -97,7 +106,9 @@ class Exchange final : public HttpBodyReader, public std::enable_shared_from_thi
   ExchangeOwner* owner;  ///< null: detached
   int32_t stream_id = 0;
   std::optional<Timers::iterator> timer;
-  SteadyTime started{};
+  SteadyTime started{};              ///< set before Submit()
+  std::atomic<bool> counted{false};  ///< in the metrics
+  bool awaited = false;              ///< under the loop's lock: see HttpLoop::Await
 
  private:
   void Run();
@@ -105,6 +116,8 @@ class Exchange final : public HttpBodyReader, public std::enable_shared_from_thi
   template <typename Condition>
   bool AwaitChange(std::unique_lock<std::mutex>& lock, const Condition& condition);
   void RunHandle();
+  bool ReplyDirectly(const HttpResponse& response);
+  void Settle();
   void RunStream();
   void Post(HttpMessage::Kind kind, HttpResponse response = {}, std::string piece = {});
 
@@ -115,8 +128,12 @@ class Exchange final : public HttpBodyReader, public std::enable_shared_from_thi
   std::shared_ptr<std::atomic<size_t>> connection_jobs_;
   std::atomic<size_t> held_{0};  ///< body bytes counted in shared_->body_bytes
   size_t head_held_ = 0;         ///< the same of the head
+  bool in_flight_ = true;        ///< counted in the metrics
+  bool direct_ = false;          ///< AllowDirectReply() was called with a socket
 
   mutable std::mutex mutex_;
+  int socket_ = -1;       ///< where the worker may send; under mutex_ once submitted
+  bool replied_ = false;  ///< the worker has sent
   std::condition_variable changed_;
   std::deque<std::string> body_;
   size_t body_bytes_ = 0;

@@ -1,7 +1,6 @@
 #include "net/http_loop.h"
 
 #include <cerrno>
-#include <ctime>
 #include <system_error>
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -73,16 +72,34 @@ void HttpLoop::Quit() {
 }
 
 void HttpLoop::Post(HttpMessage message) {
-  bool wake;
+  bool wake = false;
   {
     std::lock_guard lock(mutex_);
+    const bool can_wait = message.kind == HttpMessage::Kind::kSent && message.piece.empty() &&
+                          !message.exchange->awaited;
     inbox_.push_back(std::move(message));
-    wake = !std::exchange(scheduled_, true);
+    wake = !can_wait && !std::exchange(scheduled_, true);
   }
   if (wake) {
-    // Cannot fail: the counter is far from its end.
-    eventfd_write(asio_->inbox.native_handle(), 1);
+    Wake();
   }
+}
+
+void HttpLoop::Await(Exchange& exchange) {
+  bool wake = false;
+  {
+    std::lock_guard lock(mutex_);
+    exchange.awaited = true;
+    wake = !inbox_.empty() && !std::exchange(scheduled_, true);
+  }
+  if (wake) {
+    Wake();
+  }
+}
+
+void HttpLoop::Wake() {
+  // Cannot fail: the counter is far from its end.
+  eventfd_write(asio_->inbox.native_handle(), 1);
 }
 
 void HttpLoop::Post(std::function<void()> task) { asio::post(asio_->context, std::move(task)); }
@@ -100,8 +117,16 @@ void HttpLoop::AwaitInbox() {
 void HttpLoop::ApplyInbox() {
   eventfd_t count;
   eventfd_read(asio_->inbox.native_handle(), &count);
+  CatchUp();
+}
+
+void HttpLoop::CatchUp() {
   {
     std::lock_guard lock(mutex_);
+    if (inbox_.empty()) {
+      scheduled_ = false;
+      return;
+    }
     batch_.swap(inbox_);
     scheduled_ = false;
   }
@@ -122,19 +147,6 @@ void HttpLoop::ApplyInbox() {
     connection->ClearTouched();
     connection->Flush();
   }
-}
-
-std::string_view HttpLoop::HttpDate() {
-  const std::time_t second = std::time(nullptr);
-  if (second != date_second_) {
-    std::tm parts{};
-    gmtime_r(&second, &parts);
-    char text[32];
-    const size_t size = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-    date_.assign(text, size);
-    date_second_ = second;
-  }
-  return date_;
 }
 
 void HttpLoop::NewRequestId(std::string& out) {
@@ -166,6 +178,7 @@ void HttpLoop::Remove(const std::shared_ptr<HttpConnection>& connection) {
 }
 
 void HttpLoop::Drain(bool last) {
+  CatchUp();
   Stamp();
   const std::vector<std::shared_ptr<HttpConnection>> all(connections_.begin(), connections_.end());
   for (const auto& connection : all) {
@@ -232,6 +245,7 @@ void HttpLoop::ArmSweep() {
 }
 
 void HttpLoop::Sweep() {
+  CatchUp();
   Stamp();
   const std::vector<std::shared_ptr<HttpConnection>> all(connections_.begin(), connections_.end());
   for (const auto& connection : all) {

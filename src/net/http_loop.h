@@ -35,12 +35,18 @@ class HttpLoop {
   /// Any thread.
   void Quit();
   /// Any thread. Messages are collected and applied as a batch with one wake-up of the loop; each
-  /// connection they touch is flushed once.
+  /// connection they touch is flushed once. That a worker sent a reply itself wakes nobody: the
+  /// loop hears of it when it wakes anyway, before it looks at the connection again, and in a
+  /// second at the latest.
   void Post(HttpMessage message);
   /// Any thread.
   void Post(std::function<void()> task);
 
   HttpShared& shared() { return shared_; }
+  /// What follows depends on this request's end: it wakes the loop.
+  void Await(Exchange& exchange);
+  /// Applies what was posted, before a connection is looked at. Not while a message is applied.
+  void CatchUp();
   /// Loops are kept alive by what they share; for those who may outlive the server's own hold.
   std::shared_ptr<HttpShared> SharedReference();
   void SetSharedReference(std::weak_ptr<HttpShared> shared) { weak_shared_ = std::move(shared); }
@@ -49,8 +55,6 @@ class HttpLoop {
   /// The time of the event that is being handled.
   SteadyTime now() const { return now_; }
   void Stamp() { now_ = std::chrono::steady_clock::now(); }
-  /// "Sun, 06 Nov 1994 08:49:37 GMT", made once a second.
-  std::string_view HttpDate();
   void NewRequestId(std::string& out);
   /// Scratch for what is read from a socket / decrypted; valid during one event.
   std::span<char> read_buffer() { return read_buffer_; }
@@ -75,6 +79,7 @@ class HttpLoop {
 
   void AwaitInbox();
   void ApplyInbox();
+  void Wake();
   void ArmTimer();
   void FireTimers();
   void ArmSweep();
@@ -89,8 +94,6 @@ class HttpLoop {
   std::unordered_set<std::shared_ptr<HttpConnection>> connections_;
   Exchange::Timers timers_;
   SteadyTime armed_ = SteadyTime::max();
-  std::string date_;
-  int64_t date_second_ = 0;
   uint64_t id_state_;
   std::vector<HttpMessage> batch_;
 

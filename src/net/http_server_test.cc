@@ -71,6 +71,29 @@ TEST(HttpServer, AnswersPipelinedRequestsInOrder) {
   sender.join();
 }
 
+// Workers send small replies themselves. Were the loop not told of them where it has more to do, it
+// would go on with its sweep, once a second.
+TEST(HttpServer, WhatFollowsAReplyDoesNotWaitForTheSweep) {
+  TestServer server;
+  server.AddEcho();
+  server.Start();
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 20; ++i) {
+    TestConnection pipelined(server.port());
+    ASSERT_TRUE(
+        pipelined.Send("GET /echo?first HTTP/1.1\r\nHost: h\r\n\r\n"
+                       "GET /echo?second HTTP/1.1\r\nHost: h\r\n\r\n"));
+    EXPECT_EQ(pipelined.Read().body, "GET /echo first ");
+    EXPECT_EQ(pipelined.Read().body, "GET /echo second ");
+    TestConnection half(server.port());
+    ASSERT_TRUE(half.Send("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n"));
+    half.EndSending();
+    EXPECT_EQ(half.Read().status, 200);
+    EXPECT_TRUE(half.Ends());
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+}
+
 TEST(HttpServer, ReadsChunkedBodies) {
   TestServer server;
   server.AddEcho();

@@ -7,12 +7,6 @@
 namespace roost {
 namespace {
 
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendJsonString(out, text);
-  return out;
-}
-
 /// Collects the differences of one thing.
 class Comparison {
  public:
@@ -38,7 +32,7 @@ bool HasLength(DataType type) { return type == DataType::kVarChar || type == Dat
 
 void CompareField(const FieldSchema& there, const FieldSchema& wanted,
                   std::vector<std::string>& differences) {
-  const std::string field = "field " + Quoted(wanted.name) + ": ";
+  const std::string field = "field " + JsonString(wanted.name) + ": ";
   Comparison compare(differences);
   compare.Is(field + "type", std::string(DataTypeName(there.type)),
              std::string(DataTypeName(wanted.type)));
@@ -65,7 +59,7 @@ void CompareField(const FieldSchema& there, const FieldSchema& wanted,
 
 void CompareVector(const VectorFieldSchema& there, const VectorFieldSchema& wanted,
                    std::vector<std::string>& differences) {
-  const std::string field = "vector " + Quoted(wanted.name) + ": ";
+  const std::string field = "vector " + JsonString(wanted.name) + ": ";
   Comparison compare(differences);
   compare.Is(field + "type", std::string(DataTypeName(there.type)),
              std::string(DataTypeName(wanted.type)));
@@ -92,24 +86,25 @@ void ComparePairs(const std::vector<Field>& there, const std::vector<Field>& wan
   for (const Field& field : wanted) {
     const auto partner = find(there, field.name);
     if (partner == there.end()) {
-      differences.push_back(what + " " + Quoted(field.name) + " is not there");
+      differences.push_back(what + " " + JsonString(field.name) + " is not there");
     } else {
       compare(*partner, field, differences);
     }
   }
   for (const Field& field : there) {
     if (find(wanted, field.name) == wanted.end()) {
-      differences.push_back(what + " " + Quoted(field.name) + " is there and not wanted");
+      differences.push_back(what + " " + JsonString(field.name) + " is there and not wanted");
     }
   }
 }
 
 std::string KeyText(const CollectionSchema& schema) {
-  return Quoted(schema.key_field) + (schema.key_type == KeyType::kInt64 ? " INT64" : " VARCHAR");
+  return JsonString(schema.key_field) +
+         (schema.key_type == KeyType::kInt64 ? " INT64" : " VARCHAR");
 }
 
 std::string TenantText(const CollectionSchema& schema) {
-  return schema.multi_tenant() ? Quoted(schema.tenant_field) : "none";
+  return schema.multi_tenant() ? JsonString(schema.tenant_field) : "none";
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <utility>
 
 #include "store/circuit_breaker.h"
@@ -16,6 +17,23 @@ bool IsBulk(StoreCall call) {
   return call == StoreCall::kScan || (IsWrite(call) && call != StoreCall::kDropCollection &&
                                       call != StoreCall::kCreateCollection);
 }
+
+/// When a store last answered calls of a kind. Thread safe.
+class SignsOfLife {
+ public:
+  void Answered(StoreCall call, SteadyTime now) {
+    Of(call).store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+  bool Since(StoreCall call, SteadyTime start) {
+    return Of(call).load(std::memory_order_relaxed) > start.time_since_epoch().count();
+  }
+
+ private:
+  std::atomic<SteadyTime::rep>& Of(StoreCall call) { return IsWrite(call) ? writes_ : reads_; }
+
+  std::atomic<SteadyTime::rep> reads_{std::numeric_limits<SteadyTime::rep>::min()};
+  std::atomic<SteadyTime::rep> writes_{std::numeric_limits<SteadyTime::rep>::min()};
+};
 
 /// A place among the calls in flight, given back at the end.
 class Slot {
@@ -97,12 +115,16 @@ class ResilientStoreImpl final : public InterceptedStore<ResilientStoreImpl, Res
     const SteadyTime start = clock_.Now();
     auto result =
         run(context.WithTimeout(IsBulk(call) ? options_.bulk_timeout : options_.call_timeout));
-    breaker_.Record(ticket, Judge(context, result.code(), clock_.Now() - start));
+    const Outcome outcome = Judge(context, call, result.code(), start);
+    if (outcome == Outcome::kGood && call != StoreCall::kCheckHealth) {
+      signs_.Answered(call, clock_.Now());
+    }
+    breaker_.Record(ticket, outcome);
     return result;
   }
 
   /// What the result says about the store.
-  Outcome Judge(const RequestContext& context, Code code, SteadyTime::duration took) const {
+  Outcome Judge(const RequestContext& context, StoreCall call, Code code, SteadyTime start) {
     // At its deadline a request is answered and stopped by the edge, often before the store's call
     // ends: that is a deadline, not a caller who went away.
     if (context.stop.stop_requested() && !context.deadline.Passed()) {
@@ -118,8 +140,10 @@ class ResilientStoreImpl final : public InterceptedStore<ResilientStoreImpl, Res
       case Code::kDataLoss:
         return Outcome::kBad;
       case Code::kDeadlineExceeded:
-        return took >= std::min(options_.slow_call, options_.call_timeout) ? Outcome::kBad
-                                                                           : Outcome::kNeutral;
+        return clock_.Now() - start >= std::min(options_.slow_call, options_.call_timeout) &&
+                       !signs_.Since(call, start)
+                   ? Outcome::kBad
+                   : Outcome::kNeutral;
       case Code::kCancelled:
       case Code::kResourceExhausted:  // busy, but there: it asks for fewer calls, not for none
       case Code::kAborted:
@@ -172,6 +196,7 @@ class ResilientStoreImpl final : public InterceptedStore<ResilientStoreImpl, Res
   Random& random_;
   CircuitBreaker breaker_;
   RetryBudget budget_;
+  SignsOfLife signs_;
   std::atomic<size_t> in_flight_ = 0;
   Gauge& gauge_;
   Counter& retries_;

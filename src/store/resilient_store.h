@@ -26,8 +26,10 @@ struct ResilienceOptions {
   std::chrono::milliseconds breaker_open{5'000};  ///< doubles to breaker_open_max, with jitter
   std::chrono::milliseconds breaker_open_max{60'000};
   int breaker_probes = 5;
-  /// A deadline counts against the store when it passes after at least this long; a shorter one was
-  /// the caller's choice.
+  /// A deadline counts against the store when it passes after at least this long (a shorter one was
+  /// the caller's choice) without that the store answered another call meanwhile, reads judged by
+  /// reads and writes by writes: a store that is slow is not dead, and those who can wait for it,
+  /// as a move's copy can, must not be kept away by those who cannot.
   std::chrono::milliseconds slow_call{1'000};
 };
 

@@ -1,6 +1,8 @@
 #include "store/resilient_store.h"
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -258,6 +260,40 @@ TEST_F(ResilientStoreTest, DeadlinesCountOnlyWhereTheStoreWasSlow) {
     static_cast<void>(store_->ListCollections(context_));
   }
   EXPECT_EQ(store_->breaker(), BreakerState::kOpen);
+}
+
+TEST_F(ResilientStoreTest, DeadlinesDoNotCountWhereTheStoreAnsweredOthersMeanwhile) {
+  Make({.max_attempts = 1, .breaker_failure_ratio = 0.2, .breaker_min_calls = 5, .slow_call = 1s},
+       random_);
+  // While a call waits, one of the other kind, one of its own, or a health check comes through.
+  std::function<void(const RequestContext&)> other;
+  bool inside = false;
+  inner_.on_call = [&](const RequestContext& context, StoreCall) {
+    if (std::exchange(inside, true)) {
+      return;
+    }
+    clock_.Advance(1s);
+    other(context);
+    clock_.Advance(1s);
+  };
+  const auto run = [&] {
+    for (int i = 0; i < 20; ++i) {
+      inside = false;
+      inner_.Fail(DeadlineExceeded("slow"));
+      static_cast<void>(store_->Get(context_, {.collection = "c"}));
+    }
+  };
+  other = [&](const RequestContext& context) {
+    EXPECT_TRUE(store_->ListCollections(context).ok());
+  };
+  run();
+  EXPECT_EQ(store_->breaker(), BreakerState::kClosed) << "slow, but there";
+  other = [&](const RequestContext& context) {
+    static_cast<void>(store_->CheckHealth(context));
+    static_cast<void>(store_->Upsert(context, {.collection = "c"}));
+  };
+  run();
+  EXPECT_EQ(store_->breaker(), BreakerState::kOpen) << "no read came through";
 }
 
 }  // namespace

@@ -1,15 +1,12 @@
 #include "bootstrap_testing.h"
 
-#include <atomic>
 #include <cstdlib>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "adapters/all.h"
 #include "adapters/embedded/embedded_store.h"
-#include "base/clock.h"
 #include "base/file_system.h"
 #include "cli/cli.h"
 #include "milvus_peer.h"
@@ -121,14 +118,6 @@ TestTarget TargetOf(const std::string& store, const std::string& password, bool 
   return Embedded();
 }
 
-SystemClock& TestClock() {
-  static SystemClock clock;
-  return clock;
-}
-Metrics& TestMetrics() {
-  static const std::unique_ptr<Metrics> metrics = MakeMetrics();
-  return *metrics;
-}
 FileSystem& TestDisk() {
   static const std::unique_ptr<FileSystem> disk = MakePosixFileSystem();
   return *disk;
@@ -204,13 +193,6 @@ std::unique_ptr<VectorStore> OpenTarget(const TestTarget& target) {
   auto store = Connect(target.address);
   EXPECT_TRUE(store.ok()) << store.error().ToString();
   return store.ok() ? *std::move(store) : nullptr;
-}
-
-RequestContext Soon() { return RequestContext().WithTimeout(std::chrono::seconds(60)); }
-
-std::string FreshName() {
-  static std::atomic<int> next{0};
-  return "b" + std::to_string(::getpid()) + "_" + std::to_string(next++);
 }
 
 }  // namespace roost

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "opensearch_peer.h"
+#include "store/store_testing.h"
 #include "store/vector_store.h"
 
 namespace roost {
@@ -42,9 +43,5 @@ Ran RunBootstrap(const TestTarget& target, const std::vector<std::string>& argum
 
 /// A store to look at what was made; nullptr, and the test has failed, when it cannot be reached.
 std::unique_ptr<VectorStore> OpenTarget(const TestTarget& target);
-
-RequestContext Soon();
-/// A name no other test has.
-std::string FreshName();
 
 }  // namespace roost

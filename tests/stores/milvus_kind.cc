@@ -65,12 +65,11 @@ class MilvusKind final : public StoreKind {
       GrpcOptions options;
       options.hosts = {{.host = "127.0.0.1", .port = server_.port()}};
       options.metadata = {{"authorization", EncodeBase64("root:Milvus")}};
-      auto made = GrpcClient::Create(options, KindClock(), random_, KindMetrics());
+      auto made = GrpcClient::Create(options, TestClock(), random_, TestMetrics());
       EXPECT_TRUE(made.ok());
       client_ = *std::move(made);
     }
-    auto reply =
-        CallMilvus<Reply>(*client_, "Milvus", Patient(), name, request, GrpcEffect::kWrite);
+    auto reply = CallMilvus<Reply>(*client_, "Milvus", Soon(), name, request, GrpcEffect::kWrite);
     EXPECT_TRUE(reply.ok()) << name << ": " << reply.error().ToString();
     return reply.ok() ? *std::move(reply) : Reply();
   }

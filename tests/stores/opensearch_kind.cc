@@ -62,10 +62,10 @@ class OpenSearchKind final : public StoreKind {
   }
   std::string Send(const std::string& method, const std::string& path,
                    const std::string& body = "") {
-    const auto reply = client_.Call(Patient(), {.method = method,
-                                                .url = "http://" + LocalHost(server_.port()) + path,
-                                                .headers = {{"content-type", "application/json"}},
-                                                .body = body});
+    const auto reply = client_.Call(Soon(), {.method = method,
+                                             .url = "http://" + LocalHost(server_.port()) + path,
+                                             .headers = {{"content-type", "application/json"}},
+                                             .body = body});
     EXPECT_TRUE(reply.ok()) << reply.error().ToString();
     EXPECT_EQ(reply.ok() ? reply->status : 200, 200) << path << ": " << reply->body;
     return reply.ok() ? reply->body : "";

@@ -49,21 +49,21 @@ class PgVectorKind final : public StoreKind {
   PgConnection& Session() {
     if (session_ == nullptr) {
       auto options = ParsePgUri(Address());
-      auto made = PgConnection::Connect(Patient(), *options);
+      auto made = PgConnection::Connect(Soon(), *options);
       EXPECT_TRUE(made.ok()) << made.error().ToString();
       session_ = *std::move(made);
     }
     return *session_;
   }
   void Run(const std::string& sql) {
-    const Status done = Session().Script(Patient(), sql, PgEffect::kWrite);
+    const Status done = Session().Script(Soon(), sql, PgEffect::kWrite);
     EXPECT_TRUE(done.ok()) << sql << ": " << done.error().ToString();
   }
   std::string TableOf(const CollectionSchema& schema) {
     PgParams params;
     params.Text(schema.name);
     const auto row = Session().Run(
-        Patient(), "SELECT table_name FROM roost_collections WHERE name = $1", std::move(params));
+        Soon(), "SELECT table_name FROM roost_collections WHERE name = $1", std::move(params));
     EXPECT_TRUE(row.ok() && row->rows() == 1) << schema.name;
     return row.ok() && row->rows() == 1 ? PgQuoteName(row->Text(0, 0)) : "";
   }

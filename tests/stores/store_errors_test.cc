@@ -29,8 +29,8 @@ constexpr std::chrono::seconds kLongest{25};
 class Kinds {
  public:
   static Kinds& All() {
-    KindClock();  // Outlive the clients of the kinds.
-    KindMetrics();
+    TestClock();  // Outlive the clients of the kinds.
+    TestMetrics();
     static Kinds kinds;
     return kinds;
   }
@@ -56,7 +56,7 @@ class Kinds {
 };
 
 Result<std::unique_ptr<VectorStore>> Connect(const std::string& address) {
-  return ConnectStore(address, {}, KindClock(), KindMetrics());
+  return ConnectStore(address, {}, TestClock(), TestMetrics());
 }
 
 /// What the store at `port` is known by in an error, and that nothing secret is in it.
@@ -92,7 +92,7 @@ class StoreErrors : public testing::TestWithParam<size_t> {
     schema_.name = "errors" + std::to_string(getpid()) + "_" + std::to_string(next++);
     schema_.fields = {{.name = "n", .type = DataType::kInt64}};
     schema_.vectors = {{.name = "v", .dimension = 4, .metric = Metric::kL2}};
-    const Status made = store_->CreateCollection(Patient(), {.schema = schema_});
+    const Status made = store_->CreateCollection(Soon(), {.schema = schema_});
     ASSERT_TRUE(made.ok()) << made.error().ToString();
     const auto written = Upsert("a");
     ASSERT_TRUE(written.ok()) << written.error().ToString();
@@ -107,7 +107,7 @@ class StoreErrors : public testing::TestWithParam<size_t> {
   }
   Status Upsert(const std::string& key) {
     const auto written =
-        store_->Upsert(Patient(), {.collection = schema_.name, .records = {Row(key)}});
+        store_->Upsert(Soon(), {.collection = schema_.name, .records = {Row(key)}});
     if (!written.ok()) {
       return written.error();
     }
@@ -115,18 +115,18 @@ class StoreErrors : public testing::TestWithParam<size_t> {
   }
   Status Insert(const std::string& key) {
     const auto written =
-        store_->Insert(Patient(), {.collection = schema_.name, .records = {Row(key)}});
+        store_->Insert(Soon(), {.collection = schema_.name, .records = {Row(key)}});
     if (!written.ok()) {
       return written.error();
     }
     return written->errors.empty() ? Status() : Status(written->errors[0].error);
   }
   Result<SearchResult> Search() {
-    return store_->Search(Patient(),
+    return store_->Search(Soon(),
                           {.collection = schema_.name, .vectors = {Row("").vectors.at("v")}});
   }
   uint64_t Count() {
-    const auto count = store_->Count(Patient(), {.collection = schema_.name});
+    const auto count = store_->Count(Soon(), {.collection = schema_.name});
     EXPECT_TRUE(count.ok()) << count.error().ToString();
     return count.ok() ? *count : 999;
   }
@@ -147,21 +147,21 @@ class StoreErrors : public testing::TestWithParam<size_t> {
     const RecordKey key = Row("a").key;
     note("upsert", Upsert("a"));
     note("insert", Insert("b"));
-    const auto got = store_->Get(Patient(), {.collection = name, .keys = {key}});
+    const auto got = store_->Get(Soon(), {.collection = name, .keys = {key}});
     note("get", got);
     EXPECT_FALSE(got.ok() && got->records.at(0)) << "a record that is not there";
-    const auto queried = store_->Query(Patient(), {.collection = name});
+    const auto queried = store_->Query(Soon(), {.collection = name});
     note("query", queried);
     EXPECT_FALSE(queried.ok() && Shows(queried->records, key)) << "a record that is not there";
     const auto found = Search();
     note("search", found);
     EXPECT_FALSE(found.ok() && !found->hits.at(0).empty()) << "a record that is not there";
-    const auto page = store_->Scan(Patient(), {.collection = name});
+    const auto page = store_->Scan(Soon(), {.collection = name});
     note("scan", page);
     EXPECT_FALSE(page.ok() && Shows(page->records, key)) << "a record that is not there";
-    note("count", store_->Count(Patient(), {.collection = name}));
-    note("describe", store_->DescribeCollection(Patient(), name));
-    note("delete", store_->Delete(Patient(), {.collection = name, .keys = {key}}));
+    note("count", store_->Count(Soon(), {.collection = name}));
+    note("describe", store_->DescribeCollection(Soon(), name));
+    note("delete", store_->Delete(Soon(), {.collection = name, .keys = {key}}));
     return errors;
   }
 
@@ -234,14 +234,14 @@ TEST_P(StoreErrors, CollectionDroppedByOthers) {
     EXPECT_THAT(error.message, testing::ContainsRegex("create it|drop the collection")) << call;
     ExpectNames(error, kind().Port());
   }
-  static_cast<void>(store_->DropCollection(Patient(), {.collection = schema_.name}));
-  const Status again = store_->CreateCollection(Patient(), {.schema = schema_});
+  static_cast<void>(store_->DropCollection(Soon(), {.collection = schema_.name}));
+  const Status again = store_->CreateCollection(Soon(), {.schema = schema_});
   ASSERT_TRUE(again.ok()) << again.error().ToString();
   EXPECT_EQ(Count(), 0u);
   const Status written = Upsert("a");
   EXPECT_TRUE(written.ok()) << written.error().ToString();
   EXPECT_EQ(Count(), 1u);
-  EXPECT_TRUE(store_->DropCollection(Patient(), {.collection = schema_.name}).ok());
+  EXPECT_TRUE(store_->DropCollection(Soon(), {.collection = schema_.name}).ok());
 }
 
 TEST_P(StoreErrors, DimensionChangedByOthers) {
@@ -258,16 +258,16 @@ TEST_P(StoreErrors, DimensionChangedByOthers) {
   for (const char* call : {"upsert", "insert", "search"}) {
     EXPECT_TRUE(refused.contains(call)) << call << " takes vectors of 4 dimensions";
   }
-  const auto list = store_->ListCollections(Patient());
+  const auto list = store_->ListCollections(Soon());
   EXPECT_TRUE(list.ok()) << list.error().ToString();
   kind().Drop(schema_);
-  static_cast<void>(store_->DropCollection(Patient(), {.collection = schema_.name}));
-  const Status again = store_->CreateCollection(Patient(), {.schema = schema_});
+  static_cast<void>(store_->DropCollection(Soon(), {.collection = schema_.name}));
+  const Status again = store_->CreateCollection(Soon(), {.schema = schema_});
   ASSERT_TRUE(again.ok()) << again.error().ToString();
   const Status written = Upsert("a");
   EXPECT_TRUE(written.ok()) << written.error().ToString();
   EXPECT_EQ(Count(), 1u);
-  EXPECT_TRUE(store_->DropCollection(Patient(), {.collection = schema_.name}).ok());
+  EXPECT_TRUE(store_->DropCollection(Soon(), {.collection = schema_.name}).ok());
 }
 
 std::string KindName(const testing::TestParamInfo<size_t>& kind) {

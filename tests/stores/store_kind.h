@@ -5,10 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "peer_process.h"
+#include "store/store_testing.h"
 #include "store/vector_store.h"
-#include "telemetry/metrics.h"
 
 namespace roost {
 
@@ -49,20 +48,6 @@ std::unique_ptr<StoreKind> MakePgVectorKind();
 std::unique_ptr<StoreKind> MakeWeaviateKind();
 
 // What the kinds and the tests share.
-inline SystemClock& KindClock() {
-  static SystemClock clock;
-  return clock;
-}
-inline Metrics& KindMetrics() {
-  static const std::unique_ptr<Metrics> metrics = MakeMetrics();
-  return *metrics;
-}
-/// A deadline far beyond what a call takes.
-inline RequestContext Patient() {
-  RequestContext context;
-  context.deadline = Deadline::After(std::chrono::seconds(60));
-  return context;
-}
 inline std::string LocalHost(uint16_t port) { return "127.0.0.1:" + std::to_string(port); }
 
 }  // namespace roost

@@ -52,12 +52,11 @@ class WeaviateKind final : public StoreKind {
   }
   std::string Send(const std::string& method, const std::string& path,
                    const std::string& body = "") {
-    const auto reply =
-        client_.Call(Patient(), {.method = method,
-                                 .url = "http://" + LocalHost(server_.port()) + path,
-                                 .headers = {{"content-type", "application/json"},
-                                             {"authorization", "Bearer right-secret"}},
-                                 .body = body});
+    const auto reply = client_.Call(Soon(), {.method = method,
+                                             .url = "http://" + LocalHost(server_.port()) + path,
+                                             .headers = {{"content-type", "application/json"},
+                                                         {"authorization", "Bearer right-secret"}},
+                                             .body = body});
     EXPECT_TRUE(reply.ok()) << reply.error().ToString();
     EXPECT_EQ(reply.ok() ? reply->status : 200, 200) << path << ": " << reply->body;
     return reply.ok() ? reply->body : "";

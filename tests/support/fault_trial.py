@@ -208,17 +208,10 @@ class Trial:
 
     def _round(self, fault):
         round_ = Round()
-        begin = time.monotonic()
-        time.sleep(self.plan.calm_s)
-        round_.calm = (begin, time.monotonic())
+        round_.calm = self._watch(self.plan.calm_s)[0]
         self._set(fault)
-        begin = time.monotonic()
         eaters = self._eaters() if self.plan.plant == "slow-neighbour" else []
-        while time.monotonic() < begin + self.plan.fault_s:
-            if round_.opened is None and self._breaker() > 0:
-                round_.opened = time.monotonic()
-            time.sleep(0.05)
-        round_.fault = (begin, time.monotonic())
+        round_.fault, round_.opened = self._watch(self.plan.fault_s)
         for eater in eaters:
             eater.kill()
             eater.wait()
@@ -228,6 +221,16 @@ class Trial:
             round_.closed = time.monotonic()
         time.sleep(SETTLE_S)
         return round_
+
+    def _watch(self, seconds):
+        """((begin, end), when the breaker was first seen open, or None). Looking costs the machine
+        something: calm windows and those with a fault are watched alike."""
+        begin, opened = time.monotonic(), None
+        while time.monotonic() < begin + seconds:
+            if self._breaker() > 0 and opened is None:
+                opened = time.monotonic()
+            time.sleep(0.1)
+        return (begin, time.monotonic()), opened
 
     @staticmethod
     def _eaters():

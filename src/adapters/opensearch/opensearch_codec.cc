@@ -60,14 +60,8 @@ void AddExact(Parts& parts, std::string_view name, std::string_view json) {
   parts.exact += json;
 }
 
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendJsonString(out, text);
-  return out;
-}
-
 void AddJson(Parts& parts, std::string_view field, std::string_view json) {
-  AddExact(parts, field.empty() ? "$" : field, Quoted(json));
+  AddExact(parts, field.empty() ? "$" : field, JsonString(json));
   parts.tokens.cut = false;
   AddJsonTokens(parts.tokens, OsPath(field), json);
   if (parts.tokens.cut) {
@@ -105,7 +99,7 @@ void AddField(std::string& out, Parts& parts, const FieldSchema& field, const Va
   }
   AppendScalar(out, field.type, value);
   if (IsLong(value)) {
-    AddExact(parts, field.name, Quoted(std::get<std::string>(value)));
+    AddExact(parts, field.name, JsonString(std::get<std::string>(value)));
     parts.cut.push_back(field.name);
   }
   if (field.type == DataType::kText) {

@@ -26,15 +26,9 @@ std::string Slug(std::string_view name) {
   return slug;
 }
 
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendJsonString(out, text);
-  return out;
-}
-
 void AppendProperty(std::string& out, std::string_view name, std::string_view settings) {
   out += out.back() == '{' ? "" : ",";
-  out += Quoted(name) + ":{" + std::string(settings) + "}";
+  out += JsonString(name) + ":{" + std::string(settings) + "}";
 }
 
 std::string_view ScalarType(DataType type) {
@@ -113,9 +107,9 @@ std::string OsVectorProperty(const OpenSearchOptions& options, const VectorField
                              bool graph) {
   std::string out = R"("type":"knn_vector","dimension":)" + std::to_string(field.dimension);
   if (graph) {
-    out += R"(,"method":{"name":"hnsw","engine":)" + Quoted(options.engine) + R"(,"space_type":")" +
-           std::string(OsSpaceType(field.metric)) + R"(","parameters":{"m":)" +
-           std::to_string(field.hnsw_m) + R"(,"ef_construction":)" +
+    out += R"(,"method":{"name":"hnsw","engine":)" + JsonString(options.engine) +
+           R"(,"space_type":")" + std::string(OsSpaceType(field.metric)) +
+           R"(","parameters":{"m":)" + std::to_string(field.hnsw_m) + R"(,"ef_construction":)" +
            std::to_string(field.hnsw_ef_construction) + "}}";
   }
   return out;
@@ -146,13 +140,14 @@ std::string OsCreateBody(const OpenSearchOptions& options, const OsIndex& index)
   if (graphs) {
     out += R"(,"knn.derived_source.enabled":false)";
   }
-  out +=
-      R"(,"max_result_window":20000,"translog.durability":"request",)"
-      R"("mapping.total_fields.limit":4000}},"aliases":{)" +
-      Quoted(index.alias) + R"(:{}},"mappings":{"dynamic":"strict","_meta":{"roost":{"format":)" +
-      std::to_string(kFormat) + R"(,"collection":)" + Quoted(index.schema.name) + R"(,"alias":)" +
-      Quoted(index.alias) + R"(,"schema":)" + Quoted(SchemaToJson(index.schema)) +
-      R"(}},"properties":)" + Properties(options, index.schema) + "}}";
+  out += R"(,"max_result_window":20000,"translog.durability":"request",)"
+         R"("mapping.total_fields.limit":4000}},"aliases":{)" +
+         JsonString(index.alias) +
+         R"(:{}},"mappings":{"dynamic":"strict","_meta":{"roost":{"format":)" +
+         std::to_string(kFormat) + R"(,"collection":)" + JsonString(index.schema.name) +
+         R"(,"alias":)" + JsonString(index.alias) + R"(,"schema":)" +
+         JsonString(SchemaToJson(index.schema)) + R"(}},"properties":)" +
+         Properties(options, index.schema) + "}}";
   return out;
 }
 

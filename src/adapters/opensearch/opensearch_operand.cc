@@ -17,12 +17,6 @@ using Kind = Operand::Kind;
 constexpr size_t kMaxPatternBytes = 200;
 constexpr size_t kMaxPatternRuns = 8;
 
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendJsonString(out, text);
-  return out;
-}
-
 std::string JsonDouble(double number) {
   std::string out;
   AppendJsonDouble(out, number);
@@ -44,7 +38,7 @@ std::string PropertyOf(const Operand& operand) {
 /// {"range":{…}} with JSON texts as bounds; an empty one is open.
 std::string Range(std::string_view property, std::string_view low, bool with_low,
                   std::string_view high, bool with_high) {
-  std::string out = R"({"range":{)" + Quoted(property) + ":{";
+  std::string out = R"({"range":{)" + JsonString(property) + ":{";
   if (!low.empty()) {
     out += with_low ? R"("gte":)" : R"("gt":)";
     out += low;
@@ -211,7 +205,7 @@ std::string CompareFloating(const Operand& left, Comparison comparison, const Va
 
 std::string CompareText(const Operand& left, Comparison comparison, const std::string& text) {
   const std::string property = PropertyOf(left);
-  const std::string literal = Quoted(OsIndexedString(text));
+  const std::string literal = JsonString(OsIndexedString(text));
   switch (comparison) {
     case Comparison::kEq:
       return OsTerm(property, literal);
@@ -226,13 +220,13 @@ std::string CompareText(const Operand& left, Comparison comparison, const std::s
 /// Words between two: both begin with the path, so that other paths' words lie outside.
 std::string TokenRange(const std::string& low, bool with_low, const std::string& high,
                        bool with_high) {
-  return Range(kOsTokens, Quoted(low), with_low, Quoted(high), with_high);
+  return Range(kOsTokens, JsonString(low), with_low, JsonString(high), with_high);
 }
 
 std::string CompareTokens(const OsPath& path, Comparison comparison, const Value& literal) {
   if (comparison == Comparison::kEq) {
     return literal.is_null() ? std::string(kOsMatchNone)
-                             : OsTerm(kOsTokens, Quoted(path.Of(literal)));
+                             : OsTerm(kOsTokens, JsonString(path.Of(literal)));
   }
   char kind = 'n';
   if (const auto* number = std::get_if<double>(&literal);
@@ -295,7 +289,7 @@ std::string Wildcard(std::string_view before, std::string_view pattern) {
 }
 
 std::string Prefix(std::string_view property, std::string_view text) {
-  return R"({"prefix":{)" + Quoted(property) + R"(:{"value":)" + Quoted(text) + "}}}";
+  return R"({"prefix":{)" + JsonString(property) + R"(:{"value":)" + JsonString(text) + "}}}";
 }
 
 OsPath LengthPath(const Operand& operand) { return OsPathOf(operand); }
@@ -305,7 +299,7 @@ OsPath LengthPath(const Operand& operand) { return OsPathOf(operand); }
 std::string OsNot(const std::string& query) { return R"({"bool":{"must_not":[)" + query + "]}}"; }
 
 std::string OsTerm(std::string_view property, std::string_view json) {
-  return R"({"term":{)" + Quoted(property) + ":" + std::string(json) + "}}";
+  return R"({"term":{)" + JsonString(property) + ":" + std::string(json) + "}}";
 }
 
 bool OsHasProperty(const Operand& operand) {
@@ -352,9 +346,9 @@ std::string OsPresent(const Operand& left) {
     return CompareLength(LengthPath(left), Comparison::kGe, int64_t{0});
   }
   if (OsIsTokenised(left)) {
-    return OsTerm(kOsTokens, Quoted(OsPathOf(left).Present()));
+    return OsTerm(kOsTokens, JsonString(OsPathOf(left).Present()));
   }
-  return R"({"exists":{"field":)" + Quoted(PropertyOf(left)) + "}}";
+  return R"({"exists":{"field":)" + JsonString(PropertyOf(left)) + "}}";
 }
 
 std::string OsCompare(const Operand& left, Comparison comparison, const Value& literal) {
@@ -395,7 +389,8 @@ std::string OsIn(const Operand& left, const Array& values) {
     constexpr std::string_view kTerm = R"({"term":{)";
     if (query.starts_with(kTerm)) {
       // {"term":{"property":value}}
-      const std::string property = Quoted(tokenised ? std::string(kOsTokens) : PropertyOf(left));
+      const std::string property =
+          JsonString(tokenised ? std::string(kOsTokens) : PropertyOf(left));
       const size_t begin = kTerm.size() + property.size() + 1;
       terms.push_back(query.substr(begin, query.size() - begin - 2));
     } else if (query != kOsMatchNone) {
@@ -423,7 +418,7 @@ std::string OsContains(const Operand& array, const Array& values, bool all) {
       }
       continue;
     }
-    terms.push_back(Quoted(any.Of(value)));
+    terms.push_back(JsonString(any.Of(value)));
     each += "," + OsTerm(kOsTokens, terms.back());
   }
   if (all) {
@@ -439,14 +434,14 @@ std::string OsLike(const Operand& left, const std::string& pattern) {
   if (const auto text = OsPrefixOf(pattern)) {
     return Prefix(property, before + *text);
   }
-  return R"({"wildcard":{)" + Quoted(property) + R"(:{"value":)" +
-         Quoted(Wildcard(before, pattern)) + "}}}";
+  return R"({"wildcard":{)" + JsonString(property) + R"(:{"value":)" +
+         JsonString(Wildcard(before, pattern)) + "}}}";
 }
 
 std::string OsTextMatch(const Operand& left, const std::string& query) {
   std::vector<std::string> words;
   for (const std::string& word : Tokenize(query)) {
-    words.push_back(Quoted(word));
+    words.push_back(JsonString(word));
   }
   return words.empty() ? std::string(kOsMatchNone)
                        : OsTerms(std::string(kOsWords) + "." + left.name, words);

@@ -16,12 +16,6 @@ constexpr size_t kGetRows = 1'000;        ///< keys of one multi-get
 constexpr uint64_t kMaxPageRows = 5'000;  ///< of one search
 constexpr uint64_t kMaxKeyPage = 10'000;  ///< of one search that brings keys only
 
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendJsonString(out, text);
-  return out;
-}
-
 bool FitsKeyType(const CollectionSchema& schema, const RecordKey& key) {
   return std::holds_alternative<int64_t>(key.key) == (schema.key_type == KeyType::kInt64);
 }
@@ -40,10 +34,10 @@ std::string SourceFor(const CollectionSchema& schema, bool vectors) {
   }
   std::string out = R"({"excludes":[)";
   for (const std::string_view name : {kOsTokens, kOsWords, kOsPacked}) {
-    out += Quoted(name) + ",";
+    out += JsonString(name) + ",";
   }
   for (size_t i = 0; i < schema.vectors.size(); ++i) {
-    out += (i == 0 ? "" : ",") + Quoted(schema.vectors[i].name);
+    out += (i == 0 ? "" : ",") + JsonString(schema.vectors[i].name);
   }
   return out + "]}";
 }
@@ -66,8 +60,8 @@ Result<OsStore::Found> OsStore::MultiGet(const Session& session, std::span<const
   call.path = "/" + session.index.alias + "/_mget?realtime=true";
   call.body = R"({"docs":[)";
   for (size_t i = 0; i < ids.size(); ++i) {
-    call.body +=
-        (i == 0 ? R"({"_id":)" : R"(,{"_id":)") + Quoted(ids[i]) + R"(,"_source":)" + source + "}";
+    call.body += (i == 0 ? R"({"_id":)" : R"(,{"_id":)") + JsonString(ids[i]) + R"(,"_source":)" +
+                 source + "}";
   }
   call.body += "]}";
   found.reply = TRY(client_.Call(session.context, call));
@@ -116,7 +110,7 @@ Status OsStore::Walk(const Session& session, const std::string& query,
     std::string body = R"({"track_total_hits":false,"size":)" + std::to_string(page_rows) +
                        R"(,"sort":[{"_pk":"asc"}],"_source":)" + source + R"(,"query":)" + query;
     if (after) {
-      body += R"(,"search_after":[)" + Quoted(*after) + "]";
+      body += R"(,"search_after":[)" + JsonString(*after) + "]";
     }
     const Found page = TRY(RunSearch(session, body + "}"));
     for (const OsDocument& document : page.documents) {
@@ -149,7 +143,7 @@ Result<std::vector<std::string>> OsStore::MatchHere(const Session& session, cons
   const auto take = [&](const OsDocument& document) -> Result<bool> {
     const OsDecoded decoded = TRY(DecodeRecord(session.schema(), document.source));
     if (!decoded.dead && Matches(&filter, decoded.record)) {
-      orders.push_back(Quoted(OsOrder(session.schema(), decoded.record.key)));
+      orders.push_back(JsonString(OsOrder(session.schema(), decoded.record.key)));
     }
     if (orders.size() > options_.max_filtered_keys) {
       return ResourceExhausted(
@@ -171,7 +165,7 @@ Result<std::string> OsStore::Where(const Session& session, const std::optional<s
   std::string live = R"({"bool":{"must_not":[{"term":{"_dead":true}}],"filter":[)";
   if (tenant) {
     live += !schema.multi_tenant() && tenant->empty() ? std::string(kOsMatchAll)
-            : schema.multi_tenant()                   ? OsTerm(kOsTenant, Quoted(*tenant))
+            : schema.multi_tenant()                   ? OsTerm(kOsTenant, JsonString(*tenant))
                                                       : std::string(kOsMatchNone);
   }
   if (filter == nullptr) {
@@ -183,7 +177,7 @@ Result<std::string> OsStore::Where(const Session& session, const std::optional<s
   for (const std::string& field : OsFieldsThatMustBeWhole(*filter, schema)) {
     const Found some =
         TRY(RunSearch(session, R"({"size":1,"terminate_after":1,"_source":false,"query":)" +
-                                   OsTerm(kOsCut, Quoted(field)) + "}"));
+                                   OsTerm(kOsCut, JsonString(field)) + "}"));
     if (!some.documents.empty()) {
       cut.insert(field);
     }

@@ -20,12 +20,6 @@ constexpr uint64_t kMaxEfSearch = 10'000;
 constexpr size_t kMaxQueryWords = 256;
 constexpr size_t kMaxClauses = 900;
 
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendJsonString(out, text);
-  return out;
-}
-
 std::string VectorText(const Vector& vector) {
   std::string out;
   AppendVector(out, vector);
@@ -46,7 +40,7 @@ constexpr std::string_view kJaccardScript =
     "return o == 0 ? 1.0 : 1.0 - (double) a / (double) o;";
 
 std::string PackedParameters(const VectorFieldSchema& field, const Vector& query) {
-  std::string out = R"({"f":)" + Quoted(PackedName(field.name)) + R"(,"q":)";
+  std::string out = R"({"f":)" + JsonString(PackedName(field.name)) + R"(,"q":)";
   if (field.type == DataType::kSparseVector) {
     out += '{';
     for (const auto& [index, value] : ToSparseEntries(query)) {
@@ -73,9 +67,9 @@ std::string PackedSearch(const VectorFieldSchema& field, const Vector& query,
                                                                         : kHammingScript;
   return R"({"track_total_hits":false,"size":)" + std::to_string(size) +
          R"(,"query":{"bool":{"filter":[)" + where + R"(,{"exists":{"field":)" +
-         Quoted(PackedName(field.name)) +
+         JsonString(PackedName(field.name)) +
          R"(}}]}},"sort":[{"_script":{"type":"number","order":"asc","script":{"lang":"painless",)" +
-         R"("source":)" + Quoted(script) + R"(,"params":)" + PackedParameters(field, query) +
+         R"("source":)" + JsonString(script) + R"(,"params":)" + PackedParameters(field, query) +
          R"(}}},{"_pk":"asc"}]})";
 }
 
@@ -86,9 +80,9 @@ std::string ExactSearch(const VectorFieldSchema& field, const Vector& query,
   }
   return R"({"track_total_hits":false,"size":)" + std::to_string(size) +
          R"(,"query":{"script_score":{"query":{"bool":{"filter":[)" + where +
-         R"(,{"exists":{"field":)" + Quoted(field.name) +
+         R"(,{"exists":{"field":)" + JsonString(field.name) +
          R"(}}]}},"script":{"lang":"knn","source":"knn_score","params":{"field":)" +
-         Quoted(field.name) + R"(,"query_value":)" + VectorText(query) + R"(,"space_type":")" +
+         JsonString(field.name) + R"(,"query_value":)" + VectorText(query) + R"(,"space_type":")" +
          std::string(OsSpaceType(field.metric)) +
          R"("}}}},"sort":[{"_score":"desc"},{"_pk":"asc"}]})";
 }
@@ -97,7 +91,7 @@ std::string ExactSearch(const VectorFieldSchema& field, const Vector& query,
 std::string GraphSearch(const VectorFieldSchema& field, const Vector& query,
                         const std::string& where, uint64_t size, uint64_t ef) {
   return R"({"track_total_hits":false,"size":)" + std::to_string(size) + R"(,"query":{"knn":{)" +
-         Quoted(field.name) + R"(:{"vector":)" + VectorText(query) + R"(,"k":)" +
+         JsonString(field.name) + R"(:{"vector":)" + VectorText(query) + R"(,"k":)" +
          std::to_string(size) + R"(,"method_parameters":{"ef_search":)" +
          std::to_string(std::clamp<uint64_t>(ef, size, kMaxEfSearch)) + R"(},"filter":)" + where +
          "}}}}";
@@ -137,7 +131,7 @@ Result<OsStore::Answers> OsStore::RunSearches(const Session& session,
   call.lines = true;
   call.path = "/_msearch";
   for (const std::string& body : bodies) {
-    call.body += R"({"index":)" + Quoted(session.index.alias) +
+    call.body += R"({"index":)" + JsonString(session.index.alias) +
                  R"(,"allow_partial_search_results":false})" + "\n" + body + "\n";
   }
   answers.reply = TRY(client_.Call(session.context, call));
@@ -221,7 +215,7 @@ Result<SearchResult> OsStore::SearchTexts(const Session& session, const SearchRe
     std::string clauses;
     for (const std::string& field : fields) {
       for (const std::string& word : words) {
-        clauses += (clauses.empty() ? "" : ",") + OsTerm(field, Quoted(word));
+        clauses += (clauses.empty() ? "" : ",") + OsTerm(field, JsonString(word));
       }
     }
     std::vector<Hit> hits;

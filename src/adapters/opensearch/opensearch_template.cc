@@ -21,12 +21,6 @@ namespace bj = boost::json;
 constexpr int kPriority = 100;
 constexpr size_t kMaxNameBytes = 200;  // OpenSearch's own limit is 255, for name and tenant
 
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendJsonString(out, text);
-  return out;
-}
-
 Status CheckIndexPart(const std::string& what, const std::string& name) {
   constexpr std::string_view kFirst = "abcdefghijklmnopqrstuvwxyz0123456789";
   constexpr std::string_view kRest = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
@@ -81,7 +75,7 @@ std::string PlainType(DataType type) {
 }
 
 void AppendProperty(std::string& out, const std::string& name, const std::string& mapping) {
-  out += (out.back() == '{' ? "" : ",") + Quoted(name) + ":{" + mapping + "}";
+  out += (out.back() == '{' ? "" : ",") + JsonString(name) + ":{" + mapping + "}";
 }
 
 bool WantsGraph(const CollectionSchema& schema) {
@@ -255,8 +249,8 @@ class Beside : public std::enable_shared_from_this<Beside> {
       step.advice = "remove the alias there, or choose another one";
     }
     return Judge(context, reply, std::move(step), "POST", "/_aliases",
-                 R"({"actions":[{"add":{"index":)" + Quoted(index) + R"(,"alias":)" +
-                     Quoted(request_.alias) + "}}]}");
+                 R"({"actions":[{"add":{"index":)" + JsonString(index) + R"(,"alias":)" +
+                     JsonString(request_.alias) + "}}]}");
   }
 
   /// Fills in the state, and how the thing is made where it is missing.
@@ -304,8 +298,8 @@ class Beside : public std::enable_shared_from_this<Beside> {
 Result<std::string> OsTemplateBody(const OpenSearchOptions& options,
                                    const PreparationRequest& request) {
   const std::string properties = TRY(PlainProperties(options, request.schema));
-  std::string out = R"({"index_patterns":[)" + Quoted(request.index + "-*") + R"(],"priority":)" +
-                    std::to_string(kPriority) +
+  std::string out = R"({"index_patterns":[)" + JsonString(request.index + "-*") +
+                    R"(],"priority":)" + std::to_string(kPriority) +
                     R"(,"template":{"settings":{"index":{"number_of_shards":)" +
                     std::to_string(options.shards);
   out += options.replicas < 0 ? R"(,"auto_expand_replicas":"0-1")"

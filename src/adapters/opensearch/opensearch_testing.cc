@@ -1,33 +1,11 @@
 #include "adapters/opensearch/opensearch_testing.h"
 
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
-#include <thread>
-
-#include <unistd.h>
 
 #include "adapters/opensearch/opensearch_index.h"
 
 namespace roost {
-
-SystemClock& TestClock() {
-  static SystemClock clock;
-  return clock;
-}
-
-Metrics& TestMetrics() {
-  static const std::unique_ptr<Metrics> metrics = MakeMetrics();
-  return *metrics;
-}
-
-RequestContext Within(std::chrono::milliseconds time) {
-  RequestContext context;
-  context.deadline = Deadline::After(time);
-  return context;
-}
-
-RequestContext Soon() { return Within(std::chrono::seconds(60)); }
 
 OpenSearchOptions OptionsOf(uint16_t port) {
   OpenSearchOptions options;
@@ -44,38 +22,6 @@ std::unique_ptr<OpenSearchStore> OpenStore(const OpenSearchOptions& options) {
     std::exit(1);
   }
   return *std::move(store);
-}
-
-std::string FreshName() {
-  static std::atomic<int> next{0};
-  return "t" + std::to_string(getpid()) + "_" + std::to_string(next++);
-}
-
-bool Await(const std::function<bool()>& condition) {
-  const Deadline deadline = Deadline::After(std::chrono::seconds(60));
-  while (!deadline.Passed()) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return condition();
-}
-
-CollectionSchema PlainSchema(uint32_t dimension) {
-  CollectionSchema schema;
-  schema.name = FreshName();
-  schema.fields = {{.name = "n", .type = DataType::kInt64}};
-  schema.vectors = {{.name = "v", .dimension = dimension, .metric = Metric::kL2}};
-  return schema;
-}
-
-Record PlainRow(std::string key, int64_t n, std::vector<float> v) {
-  Record record;
-  record.key.key = std::move(key);
-  record.fields["n"] = n;
-  record.vectors["v"] = Vector::Floats(v);
-  return record;
 }
 
 std::string Raw(const std::string& method, const std::string& path, const std::string& body,

@@ -6,37 +6,21 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "adapters/opensearch/opensearch_store.h"
-#include "base/clock.h"
 #include "base/executor.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "opensearch_peer.h"
+#include "store/store_testing.h"
 
 namespace roost {
-
-SystemClock& TestClock();
-Metrics& TestMetrics();
-RequestContext Within(std::chrono::milliseconds time);
-RequestContext Soon();
 
 OpenSearchOptions OptionsOf(uint16_t port);
 OpenSearchOptions SharedServer();
 std::unique_ptr<OpenSearchStore> OpenStore(const OpenSearchOptions& options);
-
-/// A name no other test has.
-std::string FreshName();
-/// Waits for what another thread or process does; false after a minute.
-bool Await(const std::function<bool()>& condition);
-
-/// VARCHAR keys, one integer field "n", a float vector "v" with L2.
-CollectionSchema PlainSchema(uint32_t dimension = 4);
-Record PlainRow(std::string key, int64_t n, std::vector<float> v = {1, 2, 3, 4});
-inline RecordKey KeyOf(std::string key) { return {.tenant = {}, .key = std::move(key)}; }
 
 /// A call past the store, as any other client of the server makes it. The body of the reply.
 std::string Raw(const std::string& method, const std::string& path, const std::string& body = "",

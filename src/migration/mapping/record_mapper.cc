@@ -6,14 +6,12 @@
 #include <utility>
 
 #include "base/base64.h"
-#include "base/bytes.h"
-#include "store/half.h"
+#include "base/strings.h"
 #include "store/validate.h"
+#include "store/vector_math.h"
 
 namespace roost {
 namespace {
-
-std::string Quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
 
 bool IsString(DataType type) { return type == DataType::kVarChar || type == DataType::kText; }
 
@@ -110,52 +108,16 @@ Status CheckLimits(const VectorFieldSchema& from, const FieldSchema& to) {
   return {};
 }
 
-template <typename Widen>
-std::string Floats(std::string_view bytes, size_t size, const Widen& widen) {
-  std::string out;
-  out.reserve(bytes.size() / size * sizeof(float));
-  for (size_t at = 0; at + size <= bytes.size(); at += size) {
-    PutFloat(out, widen(bytes.data() + at));
-  }
-  return out;
-}
-
 /// A narrow vector's elements as float32: each of these types is a part of it.
-Vector Widen(const Vector& vector) {
-  Vector out;
-  switch (vector.type) {
-    case DataType::kFloat16Vector:
-      out.bytes = Floats(vector.bytes, 2,
-                         [](const char* at) { return HalfToFloat(LoadFixed<uint16_t>(at)); });
-      break;
-    case DataType::kBFloat16Vector:
-      out.bytes = Floats(vector.bytes, 2,
-                         [](const char* at) { return BFloat16ToFloat(LoadFixed<uint16_t>(at)); });
-      break;
-    default:
-      out.bytes = Floats(vector.bytes, 1,
-                         [](const char* at) { return static_cast<float>(LoadFixed<int8_t>(at)); });
-  }
-  return out;
-}
+Vector Widen(const Vector& vector) { return Vector::Floats(ToFloats(vector)); }
 
 Result<Vector> Narrow(const Vector& vector, DataType type) {
-  Vector out{.type = type, .bytes = {}};
-  for (const float value : vector.floats()) {
-    float back = 0;
-    if (type == DataType::kFloat16Vector) {
-      PutU16(out.bytes, FloatToHalf(value));
-      back = HalfToFloat(FloatToHalf(value));
-    } else if (type == DataType::kBFloat16Vector) {
-      PutU16(out.bytes, FloatToBFloat16(value));
-      back = BFloat16ToFloat(FloatToBFloat16(value));
-    } else {
-      const bool fits = value >= -128 && value <= 127;
-      PutFixed(out.bytes, static_cast<int8_t>(fits ? value : 0));
-      back = fits ? static_cast<float>(static_cast<int8_t>(value)) : 0;
-    }
-    if (back != value) {
-      return DataLoss(std::to_string(value) + " is no element of a " +
+  const auto values = vector.floats();
+  Vector out = FromFloats(type, values);
+  const auto back = ToFloats(out);
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (back[i] != values[i]) {
+      return DataLoss(std::to_string(values[i]) + " is no element of a " +
                       std::string(DataTypeName(type)));
     }
   }

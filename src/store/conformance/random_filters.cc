@@ -31,7 +31,7 @@ bool IsString(DataType type) {
   return type == DataType::kVarChar || type == DataType::kText || type == DataType::kUuid;
 }
 
-std::string Quoted(std::string_view text) {
+std::string StringLiteral(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     out += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
@@ -41,7 +41,7 @@ std::string Quoted(std::string_view text) {
 
 std::string LiteralOf(const Value& value) {
   if (const auto* text = std::get_if<std::string>(&value)) {
-    return Quoted(*text);
+    return StringLiteral(*text);
   }
   std::string out;
   AppendJsonValue(out, value);
@@ -124,7 +124,8 @@ std::string FilterGenerator::NextJson(int depth) {
       std::string object = "{";
       for (const std::string_view member : {"a", "b", "größe"}) {
         if (Chance(70)) {
-          object += (object.size() > 1 ? "," : "") + Quoted(member) + ":" + NextJson(depth - 1);
+          object +=
+              (object.size() > 1 ? "," : "") + StringLiteral(member) + ":" + NextJson(depth - 1);
         }
       }
       return object + "}";
