@@ -65,9 +65,15 @@ set(roost_common_headers <algorithm> <array> <atomic> <chrono> <cmath> <conditio
     <cstring> <deque> <functional> <limits> <map> <memory> <mutex> <optional> <set> <span> <string>
     <string_view> <thread> <unordered_map> <utility> <variant> <vector>)
 
-# roost_precompile(TARGET KIND HEADER…): the target's files are compiled with these headers. Targets of
-# one kind share them, so they must have the same options.
+# roost_precompile(TARGET KIND SHARED header… [OWN header…]): the target's files are compiled with these
+# headers. Targets of one kind share them, so they must have the same options; who has some of its own
+# does not share.
 function(roost_precompile target kind)
+  cmake_parse_arguments(arg "" "" "SHARED;OWN" ${ARGN})
+  if(arg_OWN)
+    target_precompile_headers(${target} PRIVATE ${arg_SHARED} ${arg_OWN})
+    return()
+  endif()
   if(NOT TARGET roost_headers_${kind})
     file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/headers_${kind}.cc CONTENT "")
     add_library(roost_headers_${kind} OBJECT ${CMAKE_BINARY_DIR}/headers_${kind}.cc)
@@ -78,7 +84,7 @@ function(roost_precompile target kind)
     if(kind STREQUAL test)
       target_link_libraries(roost_headers_${kind} PRIVATE GTest::gmock)
     endif()
-    target_precompile_headers(roost_headers_${kind} PRIVATE ${ARGN})
+    target_precompile_headers(roost_headers_${kind} PRIVATE ${arg_SHARED})
   endif()
   target_precompile_headers(${target} REUSE_FROM roost_headers_${kind})
 endfunction()
@@ -96,14 +102,15 @@ function(roost_test_code target)
   if(ROOST_SANITIZE STREQUAL "address")
     target_compile_options(${target} PRIVATE -fno-sanitize=null,vptr,alignment)
   endif()
-  roost_precompile(${target} test ${roost_common_headers} <gmock/gmock.h> <gtest/gtest.h>)
+  roost_precompile(${target} test SHARED ${roost_common_headers} <gmock/gmock.h> <gtest/gtest.h>)
 endfunction()
 
-# roost_library(NAME [HOT | FOR_TESTS] SOURCES … LINKS …)            -> target roost_NAME
+# roost_library(NAME [HOT | FOR_TESTS] SOURCES … LINKS … [HEADERS …])            -> target roost_NAME
 # With sanitizers a file compiles in half the time unoptimised. HOT: what computes so much that tests
-# would wait longer for it. FOR_TESTS: code of tests, with GoogleTest.
+# would wait longer for it. FOR_TESTS: code of tests, with GoogleTest. HEADERS: heavy ones of other
+# projects that most of its files read.
 function(roost_library name)
-  cmake_parse_arguments(arg "HOT;FOR_TESTS" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  cmake_parse_arguments(arg "HOT;FOR_TESTS" "" "SOURCES;LINKS;PRIVATE_LINKS;HEADERS" ${ARGN})
   add_library(roost_${name} STATIC ${arg_SOURCES})
   if(arg_FOR_TESTS)
     roost_test_code(roost_${name})
@@ -112,10 +119,10 @@ function(roost_library name)
     # vain. Debug builds of what is HOT, and `./dev coverage`, have these warnings.
     target_compile_options(roost_${name} PRIVATE -Wno-array-bounds -Wno-stringop-overflow
                            -Wno-stringop-overread)
-    roost_precompile(roost_${name} release ${roost_common_headers})
+    roost_precompile(roost_${name} release SHARED ${roost_common_headers} OWN ${arg_HEADERS})
   elseif(NOT arg_HOT)  # what is optimised and instrumented gets false warnings from such headers
     target_compile_options(roost_${name} PRIVATE -O0)
-    roost_precompile(roost_${name} cold ${roost_common_headers})
+    roost_precompile(roost_${name} cold SHARED ${roost_common_headers} OWN ${arg_HEADERS})
   endif()
   target_include_directories(roost_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(roost_${name} PUBLIC Threads::Threads ${arg_LINKS} PRIVATE ${arg_PRIVATE_LINKS})

@@ -80,6 +80,7 @@ void AddAll(CLI::App& app, Session& session) {
   AddSearchCommand(app, session);
   AddRecordCommands(app, session);
   AddCollectionCommands(app, session);
+  AddAdoptCommand(app, session);
   AddMoveCommands(app, session);
   AddBootstrapCommand(app, session);
   AddDoctorCommand(app, session);

@@ -17,6 +17,7 @@ void AddSearchCommand(CLI::App& app, Session& session);       // search
 void AddRecordCommands(CLI::App& app, Session& session);      // get, query, delete
 void AddMoveCommands(CLI::App& app, Session& session);        // move …
 void AddCollectionCommands(CLI::App& app, Session& session);  // collections, databases, stores
+void AddAdoptCommand(CLI::App& app, Session& session);        // adopt
 void AddBootstrapCommand(CLI::App& app, Session& session);    // bootstrap
 void AddDoctorCommand(CLI::App& app, Session& session);       // doctor
 void AddShellCommands(CLI::App& app, Session& session);       // completion, version, man

@@ -19,15 +19,6 @@ const bj::array* List(const bj::value& plan, std::string_view name) {
   return member != nullptr && member->is_array() ? &member->get_array() : nullptr;
 }
 
-Table FidelityTable(const bj::array& rows) {
-  Table table({"what", "is", "is kept as", "fidelity", "remark"});
-  for (const bj::value& row : rows) {
-    table.AddRow({TextMember(row, "what"), TextMember(row, "from"), TextMember(row, "to"),
-                  TextMember(row, "fidelity"), TextMember(row, "remark")});
-  }
-  return table;
-}
-
 void Append(std::string& out, const bj::value& value, size_t indent, size_t width) {
   const std::string line = bj::serialize(value);
   const bool nested = (value.is_object() && !value.get_object().empty()) ||
@@ -61,6 +52,15 @@ void Append(std::string& out, const bj::value& value, size_t indent, size_t widt
 }
 
 }  // namespace
+
+Table FidelityTable(const bj::array& rows) {
+  Table table({"what", "is", "is kept as", "fidelity", "remark"});
+  for (const bj::value& row : rows) {
+    table.AddRow({TextMember(row, "what"), TextMember(row, "from"), TextMember(row, "to"),
+                  TextMember(row, "fidelity"), TextMember(row, "remark")});
+  }
+  return table;
+}
 
 void PrintPlan(Session& session, const bj::value& plan) {
   session.Say(fmt::format("from {} to {}: {} records in {} chunks", TextMember(plan, "source"),

@@ -6,12 +6,15 @@
 
 #include "base/result.h"
 #include "cli/session.h"
+#include "cli/table.h"
 
 namespace roost {
 
 /// The plan of a move (POST /v1/migrations?dry_run=true) for people: what is kept how, steps,
 /// notes, the mapping where it is not the schema as it is.
 void PrintPlan(Session& session, const boost::json::value& plan);
+/// The rows of a report on fidelity, of a plan or of an adoption.
+Table FidelityTable(const boost::json::array& rows);
 bool PlanIsRefused(const boost::json::value& plan);
 
 /// Writes the plan's mapping, a member or element a line, as a file that can be edited and given

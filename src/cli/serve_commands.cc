@@ -24,6 +24,9 @@ std::string NamesOf(const std::string& key) {
   if (key == "data.folder") {
     return "--data,--data.folder";
   }
+  if (key == "metadata.uri") {
+    return "--metadata,--metadata.uri";
+  }
   return has_short ? "--" + key.substr(dot + 1) + ",--" + key : "--" + key;
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace roost {
 
@@ -108,17 +109,52 @@ Status Gateway::DropDatabase(const RequestContext& context, const std::string& n
 
 Status Gateway::CreateCollection(const RequestContext& context, CollectionSchema schema,
                                  const std::string& store) {
-  const std::string_view database = DatabaseOf(schema.name);
+  return Create(context, {.schema = std::move(schema), .adopt = {}}, store);
+}
+
+Status Gateway::Create(const RequestContext& context, CreateCollectionRequest request,
+                       const std::string& store) {
+  const std::string name = request.schema.name;
+  const std::string_view database = DatabaseOf(name);
   const std::vector<std::string> known = TRY(ListDatabases());
   if (std::find(known.begin(), known.end(), database) == known.end()) {
     return NotFound(fmt::format("there is no database \"{}\"; create it first", database));
   }
-  const std::string name = schema.name;
-  Status status = Measured(kSchemaChange, [&] {
-    return store_.CreateOn(context, store, {.schema = std::move(schema)});
-  });
+  Status status = Measured(kSchemaChange, [&] { return store_.CreateOn(context, store, request); });
   Forget(name);
   return status;
+}
+
+Result<Adoption*> Gateway::AdoptionOf(const std::string& store) const {
+  VectorStore* found = store_.FindStore(store);
+  if (found == nullptr) {
+    return NotFound(fmt::format("there is no store \"{}\"; the stores are {}", store,
+                                fmt::join(store_.StoreNames(), ", ")));
+  }
+  if (found->adoption() == nullptr) {
+    return Unimplemented(fmt::format("store \"{}\" ({}) cannot adopt what others made", store,
+                                     found->capabilities().store));
+  }
+  return found->adoption();
+}
+
+Result<std::vector<ForeignCollection>> Gateway::ListForeign(const RequestContext& context,
+                                                            const std::string& store) {
+  Adoption* adoption = TRY(AdoptionOf(store));
+  return adoption->ListForeign(context);
+}
+
+Result<AdoptionPlan> Gateway::PlanAdoption(const RequestContext& context, const std::string& store,
+                                           const AdoptionQuery& query) {
+  Adoption* adoption = TRY(AdoptionOf(store));
+  return adoption->PlanAdoption(context, query);
+}
+
+Result<AdoptionPlan> Gateway::Adopt(const RequestContext& context, const std::string& store,
+                                    const AdoptionQuery& query) {
+  AdoptionPlan plan = TRY(PlanAdoption(context, store, query));
+  TRY(Create(context, {.schema = plan.schema, .adopt = query.foreign}, store));
+  return plan;
 }
 
 Status Gateway::DropCollection(const RequestContext& context, const std::string& collection) {

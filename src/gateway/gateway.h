@@ -45,6 +45,16 @@ class Gateway {
   Status CreateCollection(const RequestContext& context, CollectionSchema schema,
                           const std::string& store);
   Status DropCollection(const RequestContext& context, const std::string& collection);
+
+  /// What others made on the store. kUnimplemented where that cannot be adopted.
+  Result<std::vector<ForeignCollection>> ListForeign(const RequestContext& context,
+                                                     const std::string& store);
+  /// What `query.foreign` would be as a collection; changes nothing.
+  Result<AdoptionPlan> PlanAdoption(const RequestContext& context, const std::string& store,
+                                    const AdoptionQuery& query);
+  /// Makes it one. Nothing of what others made changes.
+  Result<AdoptionPlan> Adopt(const RequestContext& context, const std::string& store,
+                             const AdoptionQuery& query);
   struct Described {
     CollectionDescription description;
     std::string store;
@@ -54,6 +64,10 @@ class Gateway {
   /// Of one database; nullopt: of all.
   Result<std::vector<std::string>> ListCollections(const RequestContext& context,
                                                    const std::optional<std::string>& database);
+  /// Of the store that answers for the collection.
+  const Capabilities& CapabilitiesOf(const std::string& collection) const {
+    return store_.CapabilitiesOf(collection);
+  }
   /// Cached: what requests are decoded by.
   Result<SchemaPtr> Schema(const RequestContext& context, const std::string& collection);
 
@@ -98,6 +112,9 @@ class Gateway {
 
   template <typename Call>
   auto Measured(OperationId id, Call call);
+  Status Create(const RequestContext& context, CreateCollectionRequest request,
+                const std::string& store);
+  Result<Adoption*> AdoptionOf(const std::string& store) const;
   void Forget(const std::string& collection);
 
   const GatewayOptions options_;

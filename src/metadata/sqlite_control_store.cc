@@ -1,14 +1,12 @@
 #include "metadata/sqlite_control_store.h"
 
-#include <algorithm>
 #include <array>
 #include <fstream>
-#include <future>
+#include <memory>
 #include <utility>
 
 #include "base/failpoint.h"
 #include "base/log.h"
-#include "metadata/pending_commit.h"
 #include "metadata/schema_files.h"
 
 namespace roost {
@@ -22,6 +20,31 @@ Error TooNew(const std::string& path, int64_t version) {
                             std::to_string(SchemaFiles().size()) +
                             "; start the newer version of Roost that made it");
 }
+
+void Bind(SqliteQuery& query, const ControlValue& value) {
+  if (const auto* number = std::get_if<int64_t>(&value)) {
+    query.Signed(*number);
+  } else if (const auto* text = std::get_if<std::string_view>(&value)) {
+    query.Text(*text);
+  } else if (const auto* blob = std::get_if<ControlBlob>(&value)) {
+    query.Blob(blob->bytes);
+  } else if (const auto* prose = std::get_if<ControlProse>(&value)) {
+    query.Text(prose->text);
+  } else {
+    query.OptionalBlob(std::nullopt);
+  }
+}
+
+class SqliteRow final : public ControlRow {
+ public:
+  explicit SqliteRow(const SqliteQuery& query) : query_(query) {}
+  std::string Text(int column) const override { return query_.TextAt(column); }
+  int64_t Signed(int column) const override { return query_.SignedAt(column); }
+  bool Null(int column) const override { return query_.NullAt(column); }
+
+ private:
+  const SqliteQuery& query_;
+};
 
 Status ApplySchemaFile(SqliteConnection& connection, size_t index) {
   const SchemaFile& file = SchemaFiles()[index];
@@ -87,122 +110,45 @@ SqliteControlStore::SqliteControlStore(SqliteControlOptions options,
     : options_(std::move(options)),
       writer_(std::move(writer)),
       reader_(std::move(reader)),
-      commits_(metrics.GetCounter("roost_control_commits_total",
-                                  "Commits of the control store, each for a group of callers")),
-      transactions_(metrics.GetCounter("roost_control_transactions_total",
-                                       "Transactions of the control store")),
-      failures_(metrics.GetCounter("roost_control_failures_total",
-                                   "Transactions of the control store that failed")),
-      seconds_(metrics.GetHistogram("roost_control_commit_seconds",
-                                    "Time of one commit of the control store")),
-      thread_([this](std::stop_token stop) { Work(std::move(stop)); }) {}
+      queue_(
+          {.max_queued = options_.max_queued,
+           .max_group = options_.max_group,
+           .sequence_block = options_.sequence_block,
+           .waits_for = "the disk"},
+          [this](std::span<Job> group) { CommitGroup(group); }, {}, metrics) {}
 
-SqliteControlStore::~SqliteControlStore() {
-  {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
+Status SqliteControlStore::Query(const char* sql, std::span<const ControlValue> values,
+                                 const VisitRow& visit) {
+  std::lock_guard lock(read_mutex_);
+  SqliteQuery query = TRY(reader_->Prepare(sql));
+  for (const ControlValue& value : values) {
+    Bind(query, value);
   }
-  thread_.request_stop();
+  const SqliteRow row(query);
+  while (TRY(query.Next())) {
+    TRY(visit(row));
+  }
+  return {};
 }
 
-Result<uint64_t> SqliteControlStore::NextSeq(uint64_t count) {
-  std::lock_guard lock(sequence_mutex_);
-  if (limit_ - next_ < count) {
-    auto promise = std::make_shared<std::promise<Result<uint64_t>>>();
-    auto reserved = promise->get_future();
-    Pending pending{.reserve = std::max(count, options_.sequence_block)};
-    pending.done = [promise](const Status& status, uint64_t first) {
-      promise->set_value(status.ok() ? Result<uint64_t>(first) : Result<uint64_t>(status.error()));
-    };
-    const uint64_t size = pending.reserve;
-    Enqueue(std::move(pending));
-    next_ = TRY(reserved.get());
-    limit_ = next_ + size;
-  }
-  const uint64_t first = next_;
-  next_ += count;
-  return first;
+Status SqliteControlStore::CheckHealth() {
+  // A commit of nothing: it fails where a real one would.
+  return Commit(RequestContext{.deadline = Deadline::After(options_.busy_timeout)}, {});
 }
 
-Status SqliteControlStore::Commit(const RequestContext& context, ControlTransaction transaction) {
-  TRY(context.CheckAlive("storing a change in the control store"));
-  PendingCommit pending;
-  pending.Start(*this, std::move(transaction));
-  return pending.Wait(context);
-}
-
-void SqliteControlStore::CommitLater(ControlTransaction transaction,
-                                     std::function<void(Status)> done) {
-  Pending pending{.transaction = std::move(transaction)};
-  if (done) {
-    pending.done = [done = std::move(done)](Status status, uint64_t) { done(std::move(status)); };
+void SqliteControlStore::CommitGroup(std::span<Job> group) {
+  const Status status = RunGroup(group);
+  if (status.ok()) {
+    return;
   }
-  Enqueue(std::move(pending));
-}
-
-void SqliteControlStore::Enqueue(Pending pending) {
-  Status refused;
-  {
-    std::lock_guard lock(mutex_);
-    if (stopping_) {
-      refused = Unavailable("the control store is closing");
-    } else if (queue_.size() >= options_.max_queued) {
-      refused = ResourceExhausted("control store: " + std::to_string(queue_.size()) +
-                                  " transactions wait for the disk; try again later");
-    } else {
-      queue_.push_back(std::move(pending));
-      wake_.notify_one();
-      return;
-    }
-  }
-  failures_.Increment();
-  if (pending.done) {
-    pending.done(std::move(refused), 0);
-  }
-}
-
-void SqliteControlStore::Work(std::stop_token stop) {
-  while (true) {
-    std::vector<Pending> group;
-    {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, stop, [&] { return !queue_.empty(); });
-      if (queue_.empty()) {
-        return;  // Asked to stop, and all that was accepted is done.
-      }
-      while (!queue_.empty() && group.size() < options_.max_group) {
-        group.push_back(std::move(queue_.front()));
-        queue_.pop_front();
-      }
-    }
-    CommitGroup(group);
-  }
-}
-
-void SqliteControlStore::CommitGroup(std::vector<Pending>& group) {
-  const auto started = std::chrono::steady_clock::now();
-  std::vector<Status> statuses(group.size());
-  const Status status = RunGroup(group, statuses);
-  commits_.Increment();
-  transactions_.Add(static_cast<double>(group.size()));
-  seconds_.Observe(
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
-  if (!status.ok()) {
-    LogError("The control store could not commit", {{"error", status.error()}});
-  }
-  for (size_t i = 0; i < group.size(); ++i) {
-    const Status& outcome = status.ok() ? statuses[i] : status;
-    if (!outcome.ok()) {
-      failures_.Increment();
-    }
-    if (group[i].done) {
-      group[i].done(outcome, group[i].first_reserved);
-    }
+  LogError("The control store could not commit", {{"error", status.error()}});
+  for (Job& job : group) {
+    job.status = status;
   }
 }
 
 /// Fills in what became of each; an error says that none was committed.
-Status SqliteControlStore::RunGroup(std::vector<Pending>& group, std::vector<Status>& statuses) {
+Status SqliteControlStore::RunGroup(std::span<Job> group) {
   if (disk_failed_) {
     return Unavailable("control store " + options_.path +
                        ": a write to disk failed earlier, so nothing more is accepted; check the "
@@ -210,17 +156,13 @@ Status SqliteControlStore::RunGroup(std::vector<Pending>& group, std::vector<Sta
   }
   FAILPOINT_ERROR("metadata.commit.before");
   TRY(writer_->Execute("BEGIN IMMEDIATE"));
-  for (size_t i = 0; i < group.size(); ++i) {
-    Status status = RunOne(group[i]);
-    if (status.ok()) {
-      continue;
-    }
+  for (Job& job : group) {
+    job.status = RunOne(job);
     // Some failures (a full disk) end the whole transaction; going back then fails, too.
-    if (!writer_->Execute("ROLLBACK TO one; RELEASE one;").ok()) {
+    if (!job.status.ok() && !writer_->Execute("ROLLBACK TO one; RELEASE one;").ok()) {
       (void)writer_->Execute("ROLLBACK");
-      return status;
+      return job.status;
     }
-    statuses[i] = std::move(status);
   }
   bool outcome_unknown = false;
   Status committed = FinishGroup(outcome_unknown);
@@ -233,17 +175,28 @@ Status SqliteControlStore::RunGroup(std::vector<Pending>& group, std::vector<Sta
   return {};
 }
 
-Status SqliteControlStore::RunOne(Pending& pending) {
+Status SqliteControlStore::RunOne(Job& job) {
   TRY(writer_->Execute("SAVEPOINT one"));
-  if (pending.reserve > 0) {
+  if (job.reserve > 0) {
     // Read here, not remembered: another process may have reserved as well.
-    pending.first_reserved = static_cast<uint64_t>(
+    job.first_reserved = static_cast<uint64_t>(
         TRY(writer_->ReadNumber("SELECT next FROM sequence WHERE name = 'seq'")));
     SqliteQuery update = TRY(writer_->Prepare("UPDATE sequence SET next = ? WHERE name = 'seq'"));
-    TRY(update.Number(pending.first_reserved + pending.reserve).Run());
+    TRY(update.Number(job.first_reserved + job.reserve).Run());
   }
-  TRY(ApplyTransaction(*writer_, pending.transaction));
+  TRY(Apply(job.transaction));
   return writer_->Execute("RELEASE one");
+}
+
+Status SqliteControlStore::Apply(const ControlTransaction& transaction) {
+  return ListStatements(transaction, [&](const ControlStatement& statement) -> Status {
+    SqliteQuery query = TRY(writer_->Prepare(statement.sql));
+    for (const ControlValue& value : statement.values) {
+      Bind(query, value);
+    }
+    TRY(query.Run());
+    return CheckDemand(statement, static_cast<uint64_t>(writer_->Changes()));
+  });
 }
 
 Status SqliteControlStore::FinishGroup(bool& outcome_unknown) {

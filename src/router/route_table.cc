@@ -78,6 +78,7 @@ RouteTable::Pin RouteTable::PinLocked(Cell& cell, const std::string& collection)
 
 Result<RouteTable::Pin> RouteTable::PinWrite(const RequestContext& context,
                                              const std::string& collection) {
+  TRY(CheckGuard());
   Shard& shard = ShardOf(collection);
   std::unique_lock lock(shard.mutex);
   Cell& cell = shard.cells[collection];  // References to elements survive rehashing.
@@ -101,6 +102,7 @@ Result<RouteTable::Pin> RouteTable::PinWrite(const RequestContext& context,
       return Unavailable("writes of collection \"" + collection +
                          "\" are held for a cut-over; try again");
     }
+    TRY(CheckGuard());
   }
   return PinLocked(cell, collection);
 }

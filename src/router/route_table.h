@@ -3,11 +3,13 @@
 #include <array>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/context.h"
@@ -49,8 +51,13 @@ class RouteTable {
   explicit RouteTable(std::string default_store);
   ~RouteTable();
 
+  /// Asked before each read and write whether the routes here may still be relied on; its error is
+  /// the request's. Call before serving. `guard` is thread safe and does not wait.
+  void GuardWith(std::function<Status()> guard) { guard_ = std::move(guard); }
+  Status CheckGuard() const { return guard_ ? guard_() : Status(); }
+
   /// Waits while the route holds writes; kUnavailable when the request ends first,
-  /// kResourceExhausted when `max_waiting` wait already.
+  /// kResourceExhausted when `max_waiting` wait already. The guard's error.
   Result<Pin> PinWrite(const RequestContext& context, const std::string& collection);
 
   /// The route in force; never null.
@@ -80,6 +87,7 @@ class RouteTable {
   void Unpin(const Route& route);
 
   const std::string default_store_;
+  std::function<Status()> guard_;
   mutable std::array<std::unique_ptr<Shard>, kShards> shards_;
 };
 

@@ -19,7 +19,7 @@ struct ReadOptions {
 ///
 /// Reads are leased: an answer that a change of route overtook, so that its store would not be
 /// asked any more, is thrown away. Otherwise a slow answer of the former authority could show a
-/// client a state older than it has seen.
+/// client a state older than it has seen. So is one that outlived the guard of the routes.
 class RoutedReader {
  public:
   RoutedReader(ReadOptions options, const StoreSet& stores, RouteTable& routes, Metrics& metrics);
@@ -54,6 +54,7 @@ class RoutedReader {
               Trace* trace, const Call& call)
       -> std::invoke_result_t<Call, VectorStore&, const RequestContext&> {
     for (int repeat = 0; repeat <= options_.max_repeats; ++repeat) {
+      TRY(routes_.CheckGuard());
       const std::shared_ptr<const Route> route = routes_.Find(collection);
       const auto started = std::chrono::steady_clock::now();
       bool by_other = OtherMayAnswer(*route, slot);
@@ -65,6 +66,7 @@ class RoutedReader {
         result = call(stores_.At(route->authority), context);
       }
       if (StillRight(*route, by_other, slot)) {
+        TRY(routes_.CheckGuard());
         if (trace != nullptr) {
           const auto passed = std::chrono::steady_clock::now() - started;
           *trace = {route, by_other, std::chrono::duration<double>(passed).count()};

@@ -409,6 +409,30 @@ TEST_F(RoutedStoreTest, AReadThatASwitchOvertookIsRepeated) {
   EXPECT_EQ((*got)->records[0]->fields.at("n"), Value(int64_t{2}));
 }
 
+TEST_F(RoutedStoreTest, WhileTheRoutesCannotBeReliedOnNothingIsWrittenOrAnswered) {
+  std::atomic<bool> held{true};
+  routes_->GuardWith([&] { return held ? Status() : Unavailable("no contact"); });
+  ASSERT_TRUE(routed_->Insert({}, {.collection = "c", .records = {Row(1)}}).ok());
+  ASSERT_TRUE(GetOne(1).ok());
+  a_->SetFaults({.delay = std::chrono::milliseconds(100)});
+  std::jthread lose([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    held = false;
+  });
+  EXPECT_EQ(GetOne(1).code(), Code::kUnavailable) << "a read that was under way is not answered";
+  lose.join();
+  a_->SetFaults({});
+  EXPECT_EQ(GetOne(1).error().message, "no contact");
+  EXPECT_EQ(routed_->Insert({}, {.collection = "c", .records = {Row(2)}}).code(),
+            Code::kUnavailable);
+  EXPECT_EQ(routed_->Delete({}, {.collection = "c", .keys = {RecordKey{.key = 1}}}).code(),
+            Code::kUnavailable);
+  EXPECT_EQ(routed_->DropCollection({}, {.collection = "c"}).code(), Code::kUnavailable);
+  held = true;
+  EXPECT_EQ(KeysOn(*real_a_), std::vector<int64_t>{1});
+  EXPECT_TRUE(GetOne(1).value().records[0].has_value());
+}
+
 TEST_F(RoutedStoreTest, ShadowReadsAreComparedOffTheClientsPath) {
   std::vector<Record> rows;
   for (int64_t i = 0; i < 20; ++i) {

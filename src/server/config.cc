@@ -99,7 +99,8 @@ Status Apply(const Settings& settings, LoadedConfig& loaded) {
       const Status status = key.set(loaded.config, found->second.value);
       if (!status.ok()) {
         return InvalidArgument(fmt::format("{} ({}): \"{}\" {}", key.name, found->second.origin,
-                                           found->second.value, status.error().message));
+                                           key.secret ? "***" : found->second.value,
+                                           status.error().message));
       }
       origin = found->second.origin;
     }

@@ -9,6 +9,9 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "gateway/gateway.h"
+#include "gateway/records/delete_hook.h"
+#include "gateway/records/record_types.h"
+#include "metadata/control_store.h"
 #include "net/http_server.h"
 #include "router/routed_store.h"
 #include "store/resilient_store.h"
@@ -20,6 +23,7 @@ namespace roost {
 /// the later of these wins. docs/configuration.md lists them; it is made from the same table.
 struct ServerConfig {
   std::string data_folder = "roost-data";
+  PostgresControlOptions metadata;  ///< without an address: SQLite in the data folder
   HttpServerOptions server{.port = 19'530};
   uint32_t max_concurrent_requests = 1'024;
   uint32_t max_running_requests = 0;  ///< that compute, not wait, at once; 0: as many as cores
@@ -29,6 +33,8 @@ struct ServerConfig {
   ResilienceOptions calls;
   RoutedStoreOptions router;
   GatewayOptions gateway;
+  RecordServiceOptions records;
+  DeleteHookOptions delete_hook;
   uint32_t pgvector_pool = 16;
   std::string default_store = "embedded";
   /// Name -> address: "embedded:" or "postgresql://user@host:port/database". "embedded" is always

@@ -74,6 +74,39 @@ ConfigKey Flag(std::string name, std::string help, Find find) {
 constexpr uint64_t kMillion = 1'000'000;
 constexpr uint64_t kTerabyte = uint64_t{1} << 40;
 
+void AddMetadataKeys(std::vector<ConfigKey>& keys) {
+  keys.push_back({.name = "metadata.uri",
+                  .help = "postgresql://USER@HOST:PORT/DATABASE that keeps Roost's own records; "
+                          "empty: SQLite in the data folder",
+                  .set = [](ServerConfig& config, std::string_view text) -> Status {
+                    if (!text.empty() && !text.starts_with("postgresql://") &&
+                        !text.starts_with("postgres://")) {
+                      return InvalidArgument("must begin with postgresql:// or be empty");
+                    }
+                    config.metadata.uri = std::string(text);
+                    return {};
+                  },
+                  .show = [](const ServerConfig& c) { return HideSecrets(c.metadata.uri); },
+                  .secret = true});
+  keys.push_back(Number("metadata.max_queued", 1, kMillion,
+                        "changes that wait for PostgreSQL; above, they are refused",
+                        [](ServerConfig& c) -> auto& { return c.metadata.max_queued; }));
+  keys.push_back(Number("metadata.max_group", 1, 65'536, "changes in one commit of PostgreSQL",
+                        [](ServerConfig& c) -> auto& { return c.metadata.max_group; }));
+  keys.push_back(Number("metadata.read_connections", 1, 1'000,
+                        "sessions of PostgreSQL for Roost's records, beside the one that writes",
+                        [](ServerConfig& c) -> auto& { return c.metadata.read_connections; }));
+  keys.push_back(Duration("metadata.call_timeout_ms", 1, 3'600'000,
+                          "of one commit or read of PostgreSQL",
+                          [](ServerConfig& c) -> auto& { return c.metadata.call_timeout; }));
+  keys.push_back(Duration("metadata.give_up_ms", 1, 3'600'000,
+                          "how long changes wait for a PostgreSQL that is away",
+                          [](ServerConfig& c) -> auto& { return c.metadata.give_up; }));
+  keys.push_back(Duration("metadata.lease_ms", 100, 3'600'000,
+                          "how long the gateway serves without contact to PostgreSQL",
+                          [](ServerConfig& c) -> auto& { return c.metadata.lease; }));
+}
+
 void AddServerKeys(std::vector<ConfigKey>& keys) {
   keys.push_back(Text("data.folder", "folder of the embedded store and of Roost's own records",
                       [](ServerConfig& c) -> auto& { return c.data_folder; }));
@@ -195,16 +228,43 @@ void AddRouterKeys(std::vector<ConfigKey>& keys) {
                       [](ServerConfig& c) -> auto& { return c.default_store; }));
 }
 
+void AddRecordKeys(std::vector<ConfigKey>& keys) {
+  keys.push_back({"records.delete_hook",
+                  "URL that objects of deleted records (s3_path) are handed to; empty: they wait",
+                  [](ServerConfig& config, std::string_view text) -> Status {
+                    if (!text.empty() && !text.starts_with("http://") &&
+                        !text.starts_with("https://")) {
+                      return InvalidArgument("must begin with http:// or https://");
+                    }
+                    config.delete_hook.url = text;
+                    return {};
+                  },
+                  [](const ServerConfig& config) { return HideSecrets(config.delete_hook.url); }});
+  keys.push_back({"records.delete_hook_token", "sent to it as bearer token",
+                  [](ServerConfig& config, std::string_view text) -> Status {
+                    config.delete_hook.token = text;
+                    return {};
+                  },
+                  [](const ServerConfig& config) -> std::string {
+                    return config.delete_hook.token.empty() ? "" : "***";
+                  }});
+  keys.push_back(Duration("records.write_timeout_ms", 100, 600'000,
+                          "of one write of records; a sync tells changes of that long again",
+                          [](ServerConfig& c) -> auto& { return c.records.write_timeout; }));
+}
+
 }  // namespace
 
 const std::vector<ConfigKey>& ConfigTable() {
   static const std::vector<ConfigKey> kTable = [] {
     std::vector<ConfigKey> keys;
     AddServerKeys(keys);
+    AddMetadataKeys(keys);
     AddLogKeys(keys);
     AddEmbeddedKeys(keys);
     AddCallKeys(keys);
     AddRouterKeys(keys);
+    AddRecordKeys(keys);
     return keys;
   }();
   return kTable;

@@ -15,6 +15,7 @@ struct ConfigKey {
   std::string help;
   std::function<Status(ServerConfig&, std::string_view)> set;
   std::function<std::string(const ServerConfig&)> show;
+  bool secret = false;  ///< `show` hides parts, and what was given must not be repeated
 };
 
 const std::vector<ConfigKey>& ConfigTable();

@@ -100,6 +100,15 @@ TEST(Config, SecretsAreNeverShown) {
   EXPECT_THAT(Find(*loaded, "stores.pg").value, testing::Not(HasSubstr("secret")));
   EXPECT_THAT(Refusal({.file = {}, .values = {{"stores.pg", "mysql://bob:secret@h/d"}}}),
               testing::Not(HasSubstr("secret")));
+  const auto control =
+      LoadConfig({.file = {}, .values = {{"metadata.uri", "postgresql://bob:secret@h/d"}}}, {});
+  ASSERT_TRUE(control.ok());
+  EXPECT_EQ(control->config.metadata.uri, "postgresql://bob:secret@h/d");
+  EXPECT_EQ(Find(*control, "metadata.uri").value, "postgresql://bob:***@h/d");
+  const std::string refusal =
+      Refusal({.file = {}, .values = {{"metadata.uri", "host=h password=secret"}}});
+  EXPECT_THAT(refusal, testing::AllOf(HasSubstr("metadata.uri"), HasSubstr("postgresql://"),
+                                      testing::Not(HasSubstr("secret"))));
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace roost {
 
 namespace {
 
-class LazyStore final : public VectorStore {
+class LazyStore final : public VectorStore, private Adoption {
  public:
   LazyStore(std::string name, Capabilities declared, StoreFactory connect,
             std::chrono::milliseconds retry_after, Clock& clock)
@@ -74,8 +74,25 @@ class LazyStore final : public VectorStore {
   Status CheckHealth(const RequestContext& context) override {
     return TRY(Connected(context))->CheckHealth(context);
   }
+  Adoption* adoption() override { return this; }
 
  private:
+  Result<std::vector<ForeignCollection>> ListForeign(const RequestContext& context) override {
+    return TRY(Adopting(context))->ListForeign(context);
+  }
+  Result<AdoptionPlan> PlanAdoption(const RequestContext& context,
+                                    const AdoptionQuery& query) override {
+    return TRY(Adopting(context))->PlanAdoption(context, query);
+  }
+  Result<Adoption*> Adopting(const RequestContext& context) {
+    VectorStore* store = TRY(Connected(context));
+    if (store->adoption() == nullptr) {
+      return Unimplemented("store \"" + name_ + "\" (" + store->capabilities().store +
+                           ") cannot adopt what others made");
+    }
+    return store->adoption();
+  }
+
   /// A thread of its own connects, because that may take longer than the caller has time.
   Result<VectorStore*> Connected(const RequestContext& context) {
     TRY(context.CheckAlive("connecting to the store"));

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "adapters/all.h"
 #include "adapters/embedded/embedded_store.h"
@@ -15,6 +16,8 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "gateway/gateway.h"
+#include "gateway/records/delete_hook.h"
+#include "gateway/records/record_service.h"
 #include "metadata/control_store.h"
 #include "migration/mapping/mapped_store.h"
 #include "migration/service.h"
@@ -38,6 +41,12 @@ size_t MaxRunning(const ServerConfig& config) {
 }
 
 constexpr std::chrono::milliseconds kReconnectAfter{1'000};
+
+std::string HostName() {
+  char name[256] = "";
+  gethostname(name, sizeof(name) - 1);
+  return name;
+}
 
 // A store with what stands in front of it. The members are destroyed from the bottom up.
 struct Stack {
@@ -77,15 +86,46 @@ class RunningServer final : public Server {
     }
     migrations_.reset();
     executor_.reset();
+    delete_hook_.reset();  // after the last request that may wake it
   }
 
  private:
   Status OpenControl() {
     SqliteControlOptions options;
     options.path = JoinPath(config_.data_folder, "roost.db");
-    control_ = TRY(OpenSqliteControlStore(options, *metrics_));
+    if (config_.metadata.uri.empty()) {
+      control_ = TRY(OpenSqliteControlStore(options, *metrics_));
+    } else {
+      const bool unused = TRY(file_system_->Exists(options.path));
+      if (unused) {
+        LogWarning(
+            "What an earlier run kept in the data folder (routes, databases, moves) is not used: "
+            "the control store is in PostgreSQL",
+            {{"unused", options.path}});
+      }
+      control_ = TRY(OpenSharedControl());
+    }
     mappings_ = std::make_unique<MappingTable>(*control_);
     return mappings_->Load();
+  }
+
+  Result<std::unique_ptr<ControlStore>> OpenSharedControl() {
+    // While this is held, whoever had the folder before is dead, so its lease need not be awaited.
+    gateway_lock_ = TRY(file_system_->Lock(JoinPath(config_.data_folder, "gateway.lock")));
+    PostgresControlOptions options = config_.metadata;
+    options.gateway_id = TRY(GatewayId());
+    return OpenPostgresControlStore(options, *metrics_);
+  }
+
+  /// Kept in the data folder, and bound to this host: a copied folder is another gateway.
+  Result<std::string> GatewayId() {
+    const std::string path = JoinPath(config_.data_folder, "gateway.id");
+    const bool known = TRY(file_system_->Exists(path));
+    if (!known) {
+      TRY(file_system_->WriteAtomically(path, random_.Hex(16)));
+    }
+    const std::string id = TRY(file_system_->ReadAll(path, 1'024));
+    return id + "@" + HostName();
   }
 
   Status OpenStores() {
@@ -117,6 +157,7 @@ class RunningServer final : public Server {
 
   Status OpenRouter() {
     routes_ = std::make_unique<RouteTable>(config_.default_store);
+    routes_->GuardWith([this] { return control_->CheckHeld(); });
     coordinator_ = MakeLocalCoordinator(*routes_);
     RoutedStoreOptions routed = config_.router;
     routed.default_store = config_.default_store;
@@ -143,8 +184,10 @@ class RunningServer final : public Server {
                                                      .max_queue = config_.max_queued_requests,
                                                      .max_running = MaxRunning(config_)});
     gateway_ = std::make_unique<Gateway>(config_.gateway, *routed_, *control_, clock_, *metrics_);
+    OpenRecords();
     dependencies_ =
         std::make_unique<rest::RestDependencies>(rest::RestDependencies{.gateway = *gateway_,
+                                                                        .records = *records_,
                                                                         .migrations = *migrations_,
                                                                         .stores = by_name_,
                                                                         .health = health_,
@@ -161,12 +204,22 @@ class RunningServer final : public Server {
     return {};
   }
 
+  void OpenRecords() {
+    records_ = std::make_unique<RecordService>(config_.records, *gateway_, *control_, clock_);
+    if (!config_.delete_hook.url.empty()) {
+      delete_hook_ = std::make_unique<DeleteHook>(
+          config_.delete_hook, HttpDeleteHook(config_.delete_hook), *records_, *metrics_);
+      records_->OnPendingPaths([this] { delete_hook_->Notify(); });
+    }
+  }
+
   const ServerConfig config_;
   SystemClock clock_;
   SystemRandom random_;
   HealthRegistry health_;
   std::unique_ptr<FileSystem> file_system_;
   std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<FileLock> gateway_lock_;
   std::unique_ptr<ControlStore> control_;
   std::unique_ptr<MappingTable> mappings_;
   std::map<std::string, Stack> stacks_;
@@ -177,6 +230,8 @@ class RunningServer final : public Server {
   std::unique_ptr<RoutedStore> routed_;
   std::unique_ptr<MigrationService> migrations_;
   std::unique_ptr<Gateway> gateway_;
+  std::unique_ptr<RecordService> records_;
+  std::unique_ptr<DeleteHook> delete_hook_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<rest::RestDependencies> dependencies_;
   std::unique_ptr<rest::RouteTable> table_;

@@ -122,6 +122,8 @@ class InterceptedStore : public Base {
     return Pass(context, StoreCall::kCheckHealth,
                 [&](const RequestContext& c) { return inner_.CheckHealth(c); });
   }
+  /// Not intercepted: people ask for it, now and then.
+  Adoption* adoption() override { return inner_.adoption(); }
 
  private:
   friend Self;  // and nobody else may derive from it

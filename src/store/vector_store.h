@@ -8,6 +8,7 @@
 
 #include "base/context.h"
 #include "base/result.h"
+#include "store/adoption.h"
 #include "store/capabilities.h"
 #include "store/filter.h"
 #include "store/types.h"
@@ -27,6 +28,7 @@ struct OutputFields {
 
 struct CreateCollectionRequest {
   CollectionSchema schema;
+  std::string adopt;  ///< not empty: what others made under this name (store/adoption.h)
 };
 struct DropCollectionRequest {
   std::string collection;
@@ -63,8 +65,7 @@ struct DeleteRequest {
   std::optional<uint64_t> fence;
 };
 struct DeleteResult {
-  uint64_t deleted =
-      0;  ///< records that were there; equals keys.size() where the store cannot tell
+  uint64_t deleted = 0;  ///< records that were there; keys.size() where the store cannot tell
   std::vector<RowError> errors;
 };
 
@@ -193,6 +194,7 @@ class VectorStore {
   virtual Result<uint64_t> Count(const RequestContext&, const CountRequest&) = 0;
 
   virtual Status CheckHealth(const RequestContext&) = 0;
+  virtual Adoption* adoption() { return nullptr; }  ///< of what others made; null: none here
 };
 
 }  // namespace roost

@@ -15,10 +15,6 @@ import numpy as np
 
 from tests.support import assorted_values as values
 
-# What stores can do beyond what GET /v1/stores tells, from the adapters' Capabilities.
-MOST_VECTORS = {"milvus": 1}  # in one record; all others 16
-NO_ZERO_BYTES = {"pgvector"}  # in strings
-
 SCALARS = ("BOOL", "INT8", "INT16", "INT32", "INT64", "FLOAT", "DOUBLE", "VARCHAR", "TEXT", "JSON",
            "TIMESTAMP", "UUID")
 ELEMENTS = tuple(kind for kind in SCALARS if kind not in ("TEXT", "JSON"))
@@ -40,13 +36,12 @@ class Capability:
         """`stores` as in GET /v1/stores."""
         def common(member):
             return set.intersection(*(set(store[member]) for store in stores))
-        kinds = [store["kind"] for store in stores]
         self.types = common("types")
         self.metrics = [m for m in ("L2", "COSINE", "IP") if m in common("metrics")]
         self.tenants = all(store["tenants"] for store in stores)
         self.dynamic = all(store["dynamic_fields"] for store in stores)
-        self.vectors = min(MOST_VECTORS.get(kind, 16) for kind in kinds)
-        self.zero_bytes = not any(kind in NO_ZERO_BYTES for kind in kinds)
+        self.vectors = min(store["max_vectors_per_record"] for store in stores)
+        self.zero_bytes = all(store["null_bytes_in_strings"] for store in stores)
 
 
 class Assorted:

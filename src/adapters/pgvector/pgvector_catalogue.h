@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "adapters/pgvector/pgvector_adopted.h"
 #include "adapters/pgvector/pgvector_table.h"
 #include "base/context.h"
 #include "base/result.h"
@@ -57,6 +58,13 @@ class PgCatalogue {
 
   Status Create(const RequestContext& context, PgConnection& connection,
                 const CollectionSchema& schema);
+  /// Takes the table in as the collection; nothing of it changes. `adopted` is what PlanPgAdoption
+  /// gave for it. kAlreadyExists also when the table is a collection already.
+  Status Adopt(const RequestContext& context, PgConnection& connection,
+               const CollectionSchema& schema, const PgAdopted& adopted);
+  /// The collection that the table is, or empty; kFailedPrecondition for tables that Roost made.
+  Result<std::string> AdoptedAs(const RequestContext& context, PgConnection& connection,
+                                const std::string& schema, const std::string& table) const;
   Status Drop(const RequestContext& context, PgConnection& connection,
               const std::string& collection);
   Result<std::vector<std::string>> List(const RequestContext& context,
@@ -65,6 +73,11 @@ class PgCatalogue {
  private:
   Result<TablePtr> Load(const RequestContext& context, PgConnection& connection,
                         const std::string& collection) const;
+  Result<std::shared_ptr<PgTable>> LoadAdopted(const RequestContext& context,
+                                               PgConnection& connection, CollectionSchema schema,
+                                               int64_t id) const;
+  Result<int64_t> AddRow(const RequestContext& context, PgConnection& connection,
+                         const CollectionSchema& schema, int64_t format) const;
 
   const std::string schema_;
   mutable std::mutex mutex_;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <map>
 
+#include "base/json.h"
 #include "store/tokenizer.h"
 #include "store/vector_math.h"
 
@@ -95,6 +96,19 @@ uint16_t Load16(const std::string& bytes, size_t element) {
 void Store16(std::string& bytes, uint16_t value) {
   bytes += static_cast<char>(value & 0xFF);
   bytes += static_cast<char>(value >> 8);
+}
+
+/// JSON as others wrote it. Its null is none of ours.
+Status DecodeRawJson(Record& record, const FieldSchema& field, std::string_view bytes) {
+  Result<std::string> text = CanonicalJson(bytes, 200);
+  if (!text.ok()) {
+    return DataLoss("field \"" + field.name + "\" of record " + ToString(record.key) +
+                    " holds JSON that Roost cannot keep: " + text.error().message);
+  }
+  if (*text != "null") {
+    record.fields.insert_or_assign(field.name, Json{*std::move(text)});
+  }
+  return {};
 }
 
 void AppendSparse(PgWriter& out, const std::vector<SparseEntry>& entries) {
@@ -416,6 +430,10 @@ Result<Record> DecodeRow(const PgTable& table, std::span<const PgColumn* const> 
         break;
       case Role::kField: {
         const FieldSchema& field = table.field(column);
+        if (column.raw_json) {
+          TRY(DecodeRawJson(record, field, bytes));
+          break;
+        }
         Value value = TRY(field.type == DataType::kArray ? DecodeArray(field.element_type, bytes)
                                                          : DecodeScalar(field.type, bytes));
         record.fields.emplace_hint(record.fields.end(), field.name, std::move(value));

@@ -13,8 +13,6 @@ using std::chrono::steady_clock;
 using testing::HasSubstr;
 using testing::Not;
 
-RecordKey KeyOf(const std::string& key) { return {.tenant = {}, .key = key}; }
-
 /// Waits until a session of the store waits for a lock. Looks through a session of its own, because
 /// a transaction sees the activity as it was at its first look.
 bool AwaitBlocked() {

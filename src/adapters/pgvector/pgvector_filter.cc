@@ -93,6 +93,13 @@ Status CheckOperand(const Operand& operand, const PgTable& table) {
   return {};
 }
 
+bool ReadsRawJson(const Operand& operand, const PgTable& table) {
+  const PgColumn* column = operand.name.empty() ? nullptr : table.FindField(operand.name);
+  return (column != nullptr && column->raw_json) ||
+         std::any_of(operand.children.begin(), operand.children.end(),
+                     [&table](const Operand& child) { return ReadsRawJson(child, table); });
+}
+
 }  // namespace
 
 Status CheckFilter(const Filter& filter, const PgTable& table) {
@@ -104,7 +111,10 @@ Status CheckFilter(const Filter& filter, const PgTable& table) {
   return {};
 }
 
-bool CanPrint(const Filter& filter) {
+bool CanPrint(const Filter& filter, const PgTable& table) {
+  const auto can = [&table](const Operand& operand) {
+    return OperandPrinter::CanPrint(operand) && !ReadsRawJson(operand, table);
+  };
   switch (filter.op) {
     case FilterOp::kTrue:
     case FilterOp::kFalse:
@@ -113,20 +123,19 @@ bool CanPrint(const Filter& filter) {
     case FilterOp::kOr:
     case FilterOp::kNot:
       return std::all_of(filter.children.begin(), filter.children.end(),
-                         [](const FilterPtr& child) { return CanPrint(*child); });
+                         [&table](const FilterPtr& child) { return CanPrint(*child, table); });
     case FilterOp::kCompare: {
-      if (IsLiteral(filter.left) || !OperandPrinter::CanPrint(filter.left)) {
+      if (IsLiteral(filter.left) || !can(filter.left)) {
         return false;
       }
       if (IsLiteral(filter.right)) {
         return true;
       }
       return OperandPrinter::KindOf(filter.left) != SqlKind::kJson &&
-             OperandPrinter::KindOf(filter.right) != SqlKind::kJson &&
-             OperandPrinter::CanPrint(filter.right);
+             OperandPrinter::KindOf(filter.right) != SqlKind::kJson && can(filter.right);
     }
     default:
-      return !IsLiteral(filter.left) && OperandPrinter::CanPrint(filter.left);
+      return !IsLiteral(filter.left) && can(filter.left);
   }
 }
 
@@ -136,13 +145,13 @@ std::string PrintSql(const Filter& filter, const PgTable& table, PgParams& param
 }
 
 std::string PrintWider(const Filter& filter, const PgTable& table, PgParams& params) {
-  if (CanPrint(filter)) {
+  if (CanPrint(filter, table)) {
     return PrintSql(filter, table, params);
   }
   std::string sql = "true";
   if (filter.op == FilterOp::kAnd) {
     for (const FilterPtr& child : filter.children) {
-      if (CanPrint(*child)) {
+      if (CanPrint(*child, table)) {
         sql += " AND " + PrintSql(*child, table, params);
       }
     }

@@ -17,8 +17,9 @@ namespace roost {
 Status CheckFilter(const Filter& filter, const PgTable& table);
 
 /// Whether SQL can say the filter exactly. It cannot say arithmetic on doubles or JSON (its
-/// overflows are errors) and comparisons of JSON with anything but a literal.
-bool CanPrint(const Filter& filter);
+/// overflows are errors), comparisons of JSON with anything but a literal, and JSON that is not
+/// canonical where it lies.
+bool CanPrint(const Filter& filter, const PgTable& table);
 
 /// Precondition: CheckFilter and CanPrint said yes.
 std::string PrintSql(const Filter& filter, const PgTable& table, PgParams& params);

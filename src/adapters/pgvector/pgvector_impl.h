@@ -24,7 +24,7 @@ namespace roost {
 /// How the options say the server is reached. kInvalidArgument.
 Result<PgOptions> PgConnectOptions(const PgVectorOptions& options);
 
-class PgStore final : public PgVectorStore {
+class PgStore final : public PgVectorStore, private Adoption {
  public:
   PgStore(PgVectorOptions options, PgOptions connect, PgServer server, Clock& clock,
           Metrics& metrics);
@@ -52,8 +52,19 @@ class PgStore final : public PgVectorStore {
   Status BuildIndexes(const RequestContext& context, const std::string& collection) override;
   Result<uint64_t> DropTombstones(const RequestContext& context, const std::string& collection,
                                   uint64_t below) override;
+  Adoption* adoption() override { return this; }
 
  private:
+  // pgvector_adoption.cc
+  Result<std::vector<ForeignCollection>> ListForeign(const RequestContext& context) override;
+  Result<AdoptionPlan> PlanAdoption(const RequestContext& context,
+                                    const AdoptionQuery& query) override;
+  /// `count`: also looks at all rows.
+  Result<PgAdoptionPlan> PlanTable(const RequestContext& context, PgConnection& connection,
+                                   const AdoptionQuery& query, bool count);
+  Status Adopt(const RequestContext& context, PgConnection& connection,
+               const CreateCollectionRequest& request);
+
   /// What a call has in hand.
   struct Session {
     const RequestContext& context;
@@ -74,6 +85,8 @@ class PgStore final : public PgVectorStore {
   /// of them lands later than Capabilities::zombie_horizon.
   static PgStatement LimitTime(const RequestContext& context);
   static PgStatement Setting(std::string name, std::string value);
+  /// One transaction within that time; what the last statement gave.
+  static Result<PgResult> RunLimited(const Session& session, std::vector<PgStatement> statements);
 
   // pgvector_write.cc
   Result<WriteResult> UpsertRows(const Session& session, const WriteRequest& request);

@@ -34,15 +34,18 @@ Result<bool> PgStore::LookAtIndexes(const RequestContext& context, PgConnection&
   params.Text(table.name);
   auto rows = TRY(connection.Run(
       context,
-      "SELECT a.attname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m "
+      "SELECT a.attname::text, o.opcname::text FROM pg_index i JOIN pg_opclass o ON o.oid = "
+      "i.indclass[0] JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m "
       "ON m.oid = c.relam AND m.amname = 'hnsw' JOIN pg_attribute a ON a.attrelid = i.indrelid AND "
-      "a.attnum = i.indkey[0] WHERE i.indisvalid AND i.indrelid = to_regclass($1)",
+      "a.attnum = i.indkey[0] WHERE i.indisvalid AND i.indpred IS NULL AND i.indrelid = "
+      "to_regclass($1)",
       std::move(params)));
   bool all = true;
   for (size_t i = 0; i < table.schema.vectors.size(); ++i) {
     bool indexed = false;
     for (size_t row = 0; row < rows.rows(); ++row) {
-      indexed = indexed || PgQuoteName(rows.Bytes(row, 0)) == table.VectorColumn(i).name;
+      indexed = indexed || (PgQuoteName(rows.Bytes(row, 0)) == table.VectorColumn(i).stored &&
+                            rows.Bytes(row, 1) == OperatorClass(table.schema.vectors[i]));
     }
     table.indexed[i] = indexed;
     all = all && (indexed || !WhyNotIndexable(table.schema.vectors[i]).empty());
@@ -97,6 +100,12 @@ Status PgStore::BuildIndexes(const RequestContext& context, const std::string& c
   for (int workers = options_.index_build_workers;; workers = 0) {
     auto connection = TRY(PgConnection::Connect(context, ForBuilding(connect_, options_, workers)));
     const auto table = TRY(catalogue_.Find(context, *connection, collection));
+    if (!table->layout->ours) {
+      return FailedPrecondition("collection \"" + collection +
+                                "\" was adopted: Roost adds no index "
+                                "to " +
+                                table->name + "; let its owner run CREATE INDEX there");
+    }
     Status built = CheckIndexes(context, *connection, *table, 0);
     // A parallel build needs shared memory, of which containers have little.
     if (built.ok() || built.code() != Code::kResourceExhausted || workers == 0) {
@@ -149,7 +158,7 @@ Result<bool> PgStore::KeepUp(const RequestContext& context, const PgTable& table
     }
   }
   const bool all = TRY(LookAtIndexes(context, *lease, table));
-  if (all || !options_.build_indexes) {
+  if (all || !options_.build_indexes || !table.layout->ours) {
     return false;
   }
   PgParams params;
@@ -173,15 +182,8 @@ Result<uint64_t> PgStore::ExpireTombstones(const RequestContext& context, PgConn
                                            const PgTable& table) {
   PgParams params;
   params.Double(std::chrono::duration<double>(options_.tombstone_lifetime).count());
-  // Asked again outside, because a write may bring the record back in between.
-  auto gone = TRY(connection.Run(
-      context,
-      "DELETE FROM " + table.name + " WHERE \"_deleted\" AND ctid = ANY (ARRAY(SELECT ctid FROM " +
-          table.name +
-          " WHERE \"_deleted\" AND \"_buried\" < now() - make_interval(secs => $1) "
-          "LIMIT " +
-          std::to_string(kExpireAtOnce) + "))",
-      std::move(params), PgEffect::kWrite));
+  auto gone = TRY(connection.Run(context, table.layout->ExpireTombstones(kExpireAtOnce),
+                                 std::move(params), PgEffect::kWrite));
   return gone.affected();
 }
 

@@ -17,20 +17,6 @@ constexpr int64_t kCountExactly = 100'000;
 
 std::string Number(size_t parameter) { return "$" + std::to_string(parameter); }
 
-size_t AddKey(PgParams& params, const Key& key) {
-  if (const auto* integer = std::get_if<int64_t>(&key)) {
-    return params.Int64(*integer);
-  }
-  return params.Text(std::get<std::string>(key));
-}
-
-/// "(tenant, key) > ($n, $m)", so that PostgreSQL walks the primary key from there.
-std::string Beyond(const RecordKey& key, std::string_view sign, PgParams& params) {
-  const std::string tenant = Number(params.Text(key.tenant));
-  const std::string own = Number(AddKey(params, key.key));
-  return "(t.\"_tenant\", t.\"_key\") " + std::string(sign) + " (" + tenant + ", " + own + ")";
-}
-
 bool FitsKeyType(const CollectionSchema& schema, const RecordKey& key) {
   return std::holds_alternative<int64_t>(key.key) == (schema.key_type == KeyType::kInt64);
 }
@@ -41,21 +27,22 @@ Result<std::vector<RecordKey>> PgStore::MatchHere(const Session& session,
                                                   const std::optional<std::string>& tenant,
                                                   const Filter& filter) {
   const OutputFields scalars;
+  const PgLayout& layout = *session.table.layout;
   const auto columns = session.table.Selected(scalars);
   std::vector<RecordKey> keys;
   std::optional<RecordKey> after;
   while (true) {
     PgParams params;
-    std::string sql = "SELECT " + ColumnList(columns, "t") + " FROM " + session.table.name +
-                      " t WHERE NOT t.\"_deleted\" AND " +
+    std::string sql = "SELECT " + ColumnList(columns, "t") + " FROM " + layout.source +
+                      " t WHERE " + layout.live + " AND " +
                       PrintWider(filter, session.table, params);
     if (tenant) {
       sql += " AND t.\"_tenant\" = " + Number(params.Text(*tenant));
     }
     if (after) {
-      sql += " AND " + Beyond(*after, ">", params);
+      sql += " AND " + layout.Beyond(*after, ">", params);
     }
-    sql += " ORDER BY t.\"_tenant\", t.\"_key\" LIMIT " + std::to_string(kMatchPage);
+    sql += " ORDER BY " + layout.order + " LIMIT " + std::to_string(kMatchPage);
     auto page = TRY(session.connection.Run(session.context, sql, std::move(params)));
     for (size_t row = 0; row < page.rows(); ++row) {
       Record record = TRY(DecodeRow(session.table, columns, page, row));
@@ -79,7 +66,8 @@ Result<std::vector<RecordKey>> PgStore::MatchHere(const Session& session,
 
 Result<std::string> PgStore::Where(const Session& session, const std::optional<std::string>& tenant,
                                    const FilterPtr& filter, PgParams& params) {
-  std::string sql = "NOT t.\"_deleted\"";
+  const PgLayout& layout = *session.table.layout;
+  std::string sql = layout.live;
   if (tenant) {
     if (tenant->find('\0') != std::string::npos) {
       return std::string("false");
@@ -90,8 +78,8 @@ Result<std::string> PgStore::Where(const Session& session, const std::optional<s
     return sql;
   }
   TRY(CheckFilter(*filter, session.table));
-  if (CanPrint(*filter)) {
-    if (!tenant && !session.table.schema.multi_tenant() && NamesKeys(*filter)) {
+  if (CanPrint(*filter, session.table)) {
+    if (layout.ours && !tenant && !session.table.schema.multi_tenant() && NamesKeys(*filter)) {
       sql += " AND t.\"_tenant\" = ''";  // the primary key begins with it
     }
     return sql + " AND " + PrintSql(*filter, session.table, params);
@@ -99,8 +87,8 @@ Result<std::string> PgStore::Where(const Session& session, const std::optional<s
   const std::vector<RecordKey> keys = TRY(MatchHere(session, tenant, *filter));
   const size_t first = params.params().size() + 1;
   AddKeys(params, session.table.schema.key_type, keys);
-  return sql + " AND (t.\"_tenant\", t.\"_key\") IN (SELECT * FROM unnest(" + Number(first) +
-         "::text[], " + Number(first + 1) + "::" + std::string(session.table.key_array()) + "))";
+  return sql + " AND EXISTS (SELECT 1 FROM " + WantedKeys(session.table, first) + " WHERE " +
+         layout.same_key + ")";
 }
 
 Result<GetResult> PgStore::Get(const RequestContext& context, const GetRequest& request) {
@@ -115,14 +103,14 @@ Result<GetResult> PgStore::Get(const RequestContext& context, const GetRequest& 
           return result;
         }
         const auto columns = session.table.Selected(request.output);
+        const PgLayout& layout = *session.table.layout;
         PgParams params;
         AddKeys(params, session.table.schema.key_type, request.keys);
         auto rows = TRY(session.connection.Run(
             session.context,
-            "SELECT " + ColumnList(columns, "t") +
-                ", k.n FROM unnest($1::text[], $2::" + std::string(session.table.key_array()) +
-                ") WITH ORDINALITY AS k (a, b, n) JOIN " + session.table.name +
-                " t ON t.\"_tenant\" = k.a AND t.\"_key\" = k.b WHERE NOT t.\"_deleted\"",
+            "SELECT " + ColumnList(columns, "t") + ", k.n FROM unnest($1::text[], $2::" +
+                std::string(session.table.key_array()) + ") WITH ORDINALITY AS k (a, b, n) JOIN " +
+                layout.source + " t ON " + layout.same_key + " WHERE " + layout.live,
             std::move(params)));
         for (size_t row = 0; row < rows.rows(); ++row) {
           Record record = TRY(DecodeRow(session.table, columns, rows, row));
@@ -144,12 +132,13 @@ Result<QueryResult> PgStore::Query(const RequestContext& context, const QueryReq
         PgParams params;
         const std::string where = TRY(Where(session, request.tenant, request.filter, params));
         constexpr auto kMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+        const PgLayout& layout = *session.table.layout;
         const size_t limit = params.Int64(static_cast<int64_t>(std::min(request.limit, kMax)));
         const size_t offset = params.Int64(static_cast<int64_t>(std::min(request.offset, kMax)));
         auto rows = TRY(session.connection.Run(session.context,
                                                "SELECT " + ColumnList(columns, "t") + " FROM " +
-                                                   session.table.name + " t WHERE " + where +
-                                                   " ORDER BY t.\"_tenant\", t.\"_key\" LIMIT " +
+                                                   layout.source + " t WHERE " + where +
+                                                   " ORDER BY " + layout.order + " LIMIT " +
                                                    Number(limit) + " OFFSET " + Number(offset),
                                                std::move(params)));
         for (size_t row = 0; row < rows.rows(); ++row) {
@@ -177,6 +166,7 @@ Result<ScanPage> PgStore::Scan(const RequestContext& context, const ScanRequest&
         if (request.limit == 0) {
           return InvalidArgument("the scan's limit is 0; ask for 1 record or more");
         }
+        const PgLayout& layout = *session.table.layout;
         const OutputFields everything{.fields = {}, .vectors = request.vectors};
         const auto columns = session.table.Selected(everything);
         std::vector<PgStatement> statements;
@@ -187,13 +177,13 @@ Result<ScanPage> PgStore::Scan(const RequestContext& context, const ScanRequest&
         PgStatement& select = statements.emplace_back();
         std::string where = TRY(Where(session, request.tenant, nullptr, select.params));
         if (request.after) {
-          where += " AND " + Beyond(*request.after, ">", select.params);
+          where += " AND " + layout.Beyond(*request.after, ">", select.params);
         }
         if (request.until) {
-          where += " AND " + Beyond(*request.until, "<=", select.params);
+          where += " AND " + layout.Beyond(*request.until, "<=", select.params);
         }
-        select.sql = "SELECT " + ColumnList(columns, "t") + " FROM " + session.table.name +
-                     " t WHERE " + where + " ORDER BY t.\"_tenant\", t.\"_key\" LIMIT " +
+        select.sql = "SELECT " + ColumnList(columns, "t") + " FROM " + layout.source + " t WHERE " +
+                     where + " ORDER BY " + layout.order + " LIMIT " +
                      Number(select.params.Int64(int64_t{request.limit} + 1));
         auto results = TRY(session.connection.Run(session.context, statements, PgEffect::kRead));
         const PgResult& rows = results.back();
@@ -216,7 +206,8 @@ Result<uint64_t> PgStore::Count(const RequestContext& context, const CountReques
         PgParams params;
         const std::string where = TRY(Where(session, request.tenant, request.filter, params));
         auto rows = TRY(session.connection.Run(
-            session.context, "SELECT count(*) FROM " + session.table.name + " t WHERE " + where,
+            session.context,
+            "SELECT count(*) FROM " + session.table.layout->source + " t WHERE " + where,
             std::move(params)));
         return static_cast<uint64_t>(rows.Int(0, 0));
       });
@@ -243,13 +234,14 @@ Result<CollectionDescription> PgStore::DescribeCollection(const RequestContext& 
         int64_t count = row.Int(0, 1);
         if (count < kCountExactly) {
           auto exact = TRY(session.connection.Run(
-              session.context,
-              "SELECT count(*) FROM " + session.table.name + " t WHERE NOT t.\"_deleted\""));
+              session.context, "SELECT count(*) FROM " + session.table.layout->source +
+                                   " t WHERE " + session.table.layout->live));
           count = exact.Int(0, 0);
         }
         description.estimated_count = static_cast<uint64_t>(count);
         const bool all = TRY(LookAtIndexes(session.context, session.connection, session.table));
-        description.index_ready = all || description.estimated_count < options_.index_min_rows;
+        description.index_ready = all || !session.table.layout->ours ||
+                                  description.estimated_count < options_.index_min_rows;
         return description;
       });
 }

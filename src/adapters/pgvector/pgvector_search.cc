@@ -116,9 +116,9 @@ Result<std::vector<PgResult>> PgStore::RunNearest(const Session& session, const 
     statement.params = query.where_params;
     const std::string distance =
         DistanceSql(table, query.vector, query.request.vectors[i], statement.params);
-    statement.sql = "SELECT " + ColumnList(query.columns, "t") + " FROM " + table.name +
+    statement.sql = "SELECT " + ColumnList(query.columns, "t") + " FROM " + table.layout->source +
                     " t WHERE " + query.where + " AND " + column + " IS NOT NULL ORDER BY " +
-                    distance + (exact ? ", t.\"_tenant\", t.\"_key\"" : "") + " LIMIT " +
+                    distance + (exact ? ", " + table.layout->order : "") + " LIMIT " +
                     Number(statement.params.Int64(static_cast<int64_t>(query.limit)));
   }
   auto results = TRY(session.connection.Run(session.context, statements, PgEffect::kRead));

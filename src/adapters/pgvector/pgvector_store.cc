@@ -29,6 +29,11 @@ PgOptions SessionsOf(const PgVectorOptions& options, const PgServer& server, PgO
       {"synchronous_commit", "on"},
       {"jit", "off"},
       {"extra_float_digits", "1"},
+      // What columns of others' types are as text must not depend on the server's settings.
+      {"DateStyle", "ISO, YMD"},
+      {"IntervalStyle", "iso_8601"},
+      {"TimeZone", "UTC"},
+      {"bytea_output", "hex"},
   };
   return connect;
 }
@@ -152,6 +157,9 @@ Status PgStore::CreateCollection(const RequestContext& outer,
   TRY(ValidateSchema(request.schema, capabilities_));
   const RequestContext context = outer.WithTimeout(options_.call_timeout);
   auto lease = TRY(pool_.Acquire(context));
+  if (!request.adopt.empty()) {
+    return Adopt(context, *lease, request);
+  }
   return catalogue_.Create(context, *lease, request.schema);
 }
 

@@ -16,18 +16,6 @@ constexpr size_t kMaxNameBytes = 63;
 constexpr std::array<std::string_view, 6> kSystemColumns = {"ctid", "xmin", "xmax",
                                                             "cmin", "cmax", "tableoid"};
 
-/// A field's name as a column's: itself, unless PostgreSQL would cut or refuse it. Names of our own
-/// columns begin with "_", which fields' names never do.
-std::string ColumnName(const std::string& field) {
-  const bool system =
-      std::find(kSystemColumns.begin(), kSystemColumns.end(), field) != kSystemColumns.end();
-  if (!system && field.size() <= kMaxNameBytes) {
-    return PgQuoteName(field);
-  }
-  return PgQuoteName("_field_" + field.substr(0, 36) + "_" +
-                     Hash128(field).ToString().substr(0, 16));
-}
-
 std::string_view ScalarType(DataType type) {
   switch (type) {
     case DataType::kBool:
@@ -51,6 +39,20 @@ std::string_view ScalarType(DataType type) {
     default:
       return "text";
   }
+}
+
+}  // namespace
+
+/// A field's name as a column's: itself, unless PostgreSQL would cut or refuse it. Names of our own
+/// columns begin with "_", which fields' names never do.
+std::string ColumnName(const std::string& field) {
+  const bool system =
+      std::find(kSystemColumns.begin(), kSystemColumns.end(), field) != kSystemColumns.end();
+  if (!system && field.size() <= kMaxNameBytes) {
+    return PgQuoteName(field);
+  }
+  return PgQuoteName("_field_" + field.substr(0, 36) + "_" +
+                     Hash128(field).ToString().substr(0, 16));
 }
 
 std::string FieldType(const FieldSchema& field) {
@@ -94,13 +96,6 @@ std::string_view OperatorClass(const VectorFieldSchema& field) {
   }
 }
 
-bool IsPayload(const PgColumn& column) {
-  return column.role != Role::kTenant && column.role != Role::kKey && column.role != Role::kFence &&
-         column.role != Role::kDeleted && column.role != Role::kBuried;
-}
-
-}  // namespace
-
 std::string Slug(std::string_view name) {
   std::string slug;
   for (const char c : name.substr(0, 40)) {
@@ -116,13 +111,16 @@ PgTable::PgTable(CollectionSchema collection, std::string_view pg_schema, int64_
       id(catalogue_id),
       plain_name("roost_" + Slug(schema.name).substr(0, 36) + "_" + std::to_string(id)),
       name(PgQuoteName(pg_schema) + "." + PgQuoteName(plain_name)),
+      row_type(name),
       indexed(std::make_unique<std::atomic<bool>[]>(schema.vectors.size() + 1)) {
   const auto add = [this](Role role, std::string column, std::string type, size_t member) {
     columns.push_back({.role = role,
                        .name = std::move(column),
                        .type = std::move(type),
+                       .stored = {},
                        .oid = 0,
                        .member = member});
+    columns.back().stored = columns.back().name;
   };
   add(Role::kTenant, "\"_tenant\"", "text COLLATE \"C\" NOT NULL", 0);
   add(Role::kKey, "\"_key\"",
@@ -143,7 +141,13 @@ PgTable::PgTable(CollectionSchema collection, std::string_view pg_schema, int64_
       add(Role::kParts, PgQuoteName("_parts_" + std::to_string(i)), "sparsevec[]", i);
     }
   }
+  layout = MakeOwnLayout(*this);
 }
+
+PgTable::PgTable(CollectionSchema collection, int64_t catalogue_id)
+    : schema(std::move(collection)),
+      id(catalogue_id),
+      indexed(std::make_unique<std::atomic<bool>[]>(schema.vectors.size() + 1)) {}
 
 const PgColumn* PgTable::FindWords(size_t field_index) const {
   for (const PgColumn& column : columns) {
@@ -223,44 +227,6 @@ std::string PgTable::CreateTable() const {
     }
   }
   return sql;
-}
-
-std::string PgTable::Upsert(bool fenced) const {
-  std::vector<const PgColumn*> all;
-  std::string assignments;
-  for (const PgColumn& column : columns) {
-    all.push_back(&column);
-    if (column.role != Role::kTenant && column.role != Role::kKey) {
-      assignments += assignments.empty() ? "" : ", ";
-      // A write without a fence leaves the one that is there.
-      assignments += column.role == Role::kFence
-                         ? "\"_fence\" = COALESCE(EXCLUDED.\"_fence\", t.\"_fence\")"
-                         : column.name + " = EXCLUDED." + column.name;
-    }
-  }
-  std::string sql = "INSERT INTO " + name + " AS t (" + ColumnList(all, "") + ") SELECT " +
-                    ColumnList(all, "r") + " FROM unnest($1::" + name +
-                    "[]) AS r ON CONFLICT (\"_tenant\", \"_key\") DO UPDATE SET " + assignments;
-  if (fenced) {
-    sql += " WHERE t.\"_fence\" IS NULL OR t.\"_fence\" <= EXCLUDED.\"_fence\"";
-  }
-  return sql;
-}
-
-std::string PgTable::Insert() const {
-  return Upsert(false) +
-         " WHERE t.\"_deleted\" AND (t.\"_fence\" IS NULL OR EXCLUDED.\"_fence\" IS NULL OR "
-         "t.\"_fence\" <= EXCLUDED.\"_fence\") RETURNING t.\"_tenant\", t.\"_key\"";
-}
-
-std::string PgTable::Bury() const {
-  std::string assignments = "\"_deleted\" = true, \"_buried\" = now()";
-  for (const PgColumn& column : columns) {
-    if (IsPayload(column)) {
-      assignments += ", " + column.name + " = NULL";
-    }
-  }
-  return assignments;
 }
 
 std::string ColumnList(const std::vector<const PgColumn*>& columns, std::string_view alias) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "adapters/pgvector/pgvector_layout.h"
 #include "net/pg_codec.h"
 #include "store/types.h"
 #include "store/vector_store.h"
@@ -28,15 +29,22 @@ struct PgColumn {
     kParts,  ///< a sparse vector as sparsevec[], for search (pgvector_vectors.h)
   };
   Role role = Role::kField;
-  std::string name;   ///< quoted
-  std::string type;   ///< as in CREATE TABLE
-  uint32_t oid = 0;   ///< of the type; known once the table is there
-  size_t member = 0;  ///< which of schema.fields or schema.vectors
+  std::string name;       ///< quoted
+  std::string type;       ///< as in CREATE TABLE
+  std::string stored;     ///< its name in the table itself, quoted
+  bool raw_json = false;  ///< not canonical as it lies there: made so here, filters judged here
+  uint32_t oid = 0;       ///< of the type; known once the table is there
+  size_t member = 0;      ///< which of schema.fields or schema.vectors
 };
 
 /// A collection and the table that holds it. Immutable but for `indexed`.
 struct PgTable {
+  /// One that Roost makes, under a name of its own.
   PgTable(CollectionSchema collection, std::string_view pg_schema, int64_t catalogue_id);
+  /// One whose columns and layout are set by the caller (pgvector_adopted.h).
+  PgTable(CollectionSchema collection, int64_t catalogue_id);
+  PgTable(const PgTable&) = delete;  // the layout points into it
+  PgTable& operator=(const PgTable&) = delete;
 
   const PgColumn* FindWords(size_t field) const;
   const PgColumn* FindParts(size_t vector) const;
@@ -50,12 +58,6 @@ struct PgTable {
   std::vector<const PgColumn*> Selected(const OutputFields& output) const;
 
   std::string CreateTable() const;
-  /// Replaces whole rows; `$1` is an array of rows. With `fenced`, rows with a higher fence stay.
-  std::string Upsert(bool fenced) const;
-  /// Gives back the keys that were written: those of no record before.
-  std::string Insert() const;
-  /// The assignments of an UPDATE that makes the row a tombstone, but for its fence.
-  std::string Bury() const;
   std::string_view key_array() const {
     return schema.key_type == KeyType::kInt64 ? "bigint[]" : "text[]";
   }
@@ -64,8 +66,10 @@ struct PgTable {
   int64_t id = 0;
   std::string plain_name;  ///< without schema and quotes, at most 63 bytes
   std::string name;        ///< qualified and quoted
-  uint32_t row_oid = 0;    ///< of the table's row type
+  std::string row_type;    ///< whose columns are `columns`, qualified and quoted
+  uint32_t row_oid = 0;    ///< of that type
   std::vector<PgColumn> columns;
+  std::unique_ptr<const PgLayout> layout;
   /// Which vectors have a valid HNSW index, as last seen.
   std::unique_ptr<std::atomic<bool>[]> indexed;
 };
@@ -75,6 +79,12 @@ std::string ColumnList(const std::vector<const PgColumn*>& columns, std::string_
 
 /// A collection's name as part of a table's: lower-case letters, digits and "_", at most 40.
 std::string Slug(std::string_view name);
+/// The column's name and type for a field, a vector.
+std::string ColumnName(const std::string& field);
+std::string FieldType(const FieldSchema& field);
+std::string VectorType(const VectorFieldSchema& field);
+/// Which operators an index must know to serve the vector's metric.
+std::string_view OperatorClass(const VectorFieldSchema& field);
 /// Why no HNSW index can be made for the vector, or empty when it can.
 std::string WhyNotIndexable(const VectorFieldSchema& field);
 /// CREATE INDEX without a name's clash: the name is derived from table and vector.

@@ -60,6 +60,7 @@ Result<std::string> PgStore::EncodeRows(const Session& session, std::vector<cons
                                         std::optional<int64_t> fence) const {
   PgArrayBuilder array(session.table.row_oid);
   for (const Record* row : rows) {
+    TRY(session.table.layout->CheckKey(row->key));
     array.Begin();
     EncodeRow(array.writer(), session.table, *row, fence, server_.sparsevec_oid);
     array.End();
@@ -69,6 +70,12 @@ Result<std::string> PgStore::EncodeRows(const Session& session, std::vector<cons
     }
   }
   return array.Take();
+}
+
+Result<PgResult> PgStore::RunLimited(const Session& session, std::vector<PgStatement> statements) {
+  statements.insert(statements.begin(), LimitTime(session.context));
+  auto results = TRY(session.connection.Run(session.context, statements, PgEffect::kWrite));
+  return std::move(results.back());
 }
 
 Result<WriteResult> PgStore::UpsertRows(const Session& session, const WriteRequest& request) {
@@ -82,11 +89,7 @@ Result<WriteResult> PgStore::UpsertRows(const Session& session, const WriteReque
   }
   std::vector<const Record*> rows = LastOfEachKey(records);
   std::string encoded = TRY(EncodeRows(session, rows, fence));
-  std::vector<PgStatement> statements(2);
-  statements[0] = LimitTime(session.context);
-  statements[1].sql = session.table.Upsert(fence.has_value());
-  statements[1].params.Raw(0, std::move(encoded));
-  TRY(session.connection.Run(session.context, statements, PgEffect::kWrite));
+  TRY(RunLimited(session, session.table.layout->Upsert(std::move(encoded), fence)));
   return result;
 }
 
@@ -108,13 +111,10 @@ Result<WriteResult> PgStore::InsertRows(const Session& session, const WriteReque
     rows.push_back(&records[row]);
   }
   std::string encoded = TRY(EncodeRows(session, rows, fence));
-  std::vector<PgStatement> statements(2);
-  statements[0] = LimitTime(session.context);
-  statements[1].sql = session.table.Insert();
-  statements[1].params.Raw(0, std::move(encoded));
-  auto results = TRY(session.connection.Run(session.context, statements, PgEffect::kWrite));
-  for (size_t i = 0; i < results[1].rows(); ++i) {
-    first.erase(KeyAt(results[1], i, session.table.schema.key_type));
+  const PgResult written =
+      TRY(RunLimited(session, session.table.layout->Insert(std::move(encoded), fence)));
+  for (size_t i = 0; i < written.rows(); ++i) {
+    first.erase(KeyAt(written, i, session.table.schema.key_type));
   }
   // What is left was there; where that carries a higher fence, the row counts as written.
   if (fence && !first.empty()) {
@@ -125,12 +125,8 @@ Result<WriteResult> PgStore::InsertRows(const Session& session, const WriteReque
     PgParams params;
     AddKeys(params, session.table.schema.key_type, left);
     params.Int64(*fence);
-    auto newer = TRY(session.connection.Run(
-        session.context,
-        "SELECT t.\"_tenant\", t.\"_key\" FROM " + session.table.name +
-            " t JOIN unnest($1::text[], $2::" + std::string(session.table.key_array()) +
-            ") AS k (a, b) ON t.\"_tenant\" = k.a AND t.\"_key\" = k.b WHERE t.\"_fence\" > $3",
-        std::move(params)));
+    auto newer = TRY(
+        session.connection.Run(session.context, session.table.layout->Newer(), std::move(params)));
     for (size_t i = 0; i < newer.rows(); ++i) {
       first.erase(KeyAt(newer, i, session.table.schema.key_type));
     }
@@ -159,50 +155,15 @@ Result<DeleteResult> PgStore::DeleteRows(const Session& session, const DeleteReq
   std::vector<RecordKey> keys = request.keys;
   std::sort(keys.begin(), keys.end());
   keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
-  std::vector<PgStatement> statements(2);
-  statements[0] = LimitTime(session.context);
-  PgParams& params = statements[1].params;
+  PgParams params;
   AddKeys(params, session.table.schema.key_type, keys);
-  const std::string& name = session.table.name;
-  const std::string wanted =
-      "unnest($1::text[], $2::" + std::string(session.table.key_array()) + ") AS k (a, b)";
-  const std::string same = "t.\"_tenant\" = k.a AND t.\"_key\" = k.b";
-  std::string matching = "NOT t.\"_deleted\"";
+  std::string matching;
   if (request.filter != nullptr) {
     matching = TRY(Where(session, std::nullopt, request.filter, params));
   }
-  const std::string bury = "SET " + session.table.Bury();
-  if (!fence) {
-    // A record that was written with a fence leaves it behind, against older writes on their way.
-    statements[1].sql = "WITH buried AS (UPDATE " + name + " t " + bury + " FROM " + wanted +
-                        " WHERE " + same + " AND t.\"_fence\" IS NOT NULL AND " + matching +
-                        " RETURNING 1), gone AS (DELETE FROM " + name + " t USING " + wanted +
-                        " WHERE " + same + " AND t.\"_fence\" IS NULL AND " + matching +
-                        " RETURNING 1) SELECT (SELECT count(*) FROM buried) + (SELECT count(*) "
-                        "FROM gone)";
-  } else {
-    const std::string number = "$" + std::to_string(params.Int64(*fence));
-    const std::string older = "(t.\"_fence\" IS NULL OR t.\"_fence\" <= " + number + ")";
-    const std::string bury_at = bury + ", \"_fence\" = " + number;
-    if (request.filter != nullptr) {
-      statements[1].sql = "WITH gone AS (UPDATE " + name + " t " + bury_at + " FROM " + wanted +
-                          " WHERE " + same + " AND " + older + " AND " + matching +
-                          " RETURNING 1) SELECT count(*) FROM gone";
-    } else {
-      // A tombstone also where nothing was: an older write may still be on its way.
-      statements[1].sql =
-          "WITH before AS (SELECT t.\"_tenant\" AS a, t.\"_key\" AS b FROM " + name + " t JOIN " +
-          wanted + " ON " + same + " WHERE NOT t.\"_deleted\"), gone AS (INSERT INTO " + name +
-          " AS t (\"_tenant\", \"_key\", \"_deleted\", \"_buried\", \"_fence\") SELECT k.a, k.b, "
-          "true, now(), " +
-          number + " FROM " + wanted + " ON CONFLICT (\"_tenant\", \"_key\") DO UPDATE " + bury_at +
-          " WHERE " + older +
-          " RETURNING t.\"_tenant\" AS a, t.\"_key\" AS b) "
-          "SELECT count(*) FROM gone JOIN before USING (a, b)";
-    }
-  }
-  auto results = TRY(session.connection.Run(session.context, statements, PgEffect::kWrite));
-  result.deleted = static_cast<uint64_t>(results[1].Int(0, 0));
+  const PgResult gone =
+      TRY(RunLimited(session, session.table.layout->Delete(std::move(params), matching, fence)));
+  result.deleted = static_cast<uint64_t>(gone.Int(0, 0));
   return result;
 }
 
@@ -225,16 +186,14 @@ Result<uint64_t> PgStore::DropTombstones(const RequestContext& context,
                                          const std::string& collection, uint64_t below) {
   const auto limit = static_cast<int64_t>(
       std::min<uint64_t>(below, static_cast<uint64_t>(std::numeric_limits<int64_t>::max())));
-  return With<uint64_t>(
-      context, options_.bulk_timeout, collection, [&](const Session& session) -> Result<uint64_t> {
-        std::vector<PgStatement> statements(2);
-        statements[0] = LimitTime(session.context);
-        statements[1].sql =
-            "DELETE FROM " + session.table.name + " WHERE \"_deleted\" AND \"_fence\" < $1";
-        statements[1].params.Int64(limit);
-        auto results = TRY(session.connection.Run(session.context, statements, PgEffect::kWrite));
-        return results[1].affected();
-      });
+  return With<uint64_t>(context, options_.bulk_timeout, collection,
+                        [&](const Session& session) -> Result<uint64_t> {
+                          std::vector<PgStatement> statements(1);
+                          statements[0].sql = session.table.layout->DropTombstones();
+                          statements[0].params.Int64(limit);
+                          const PgResult gone = TRY(RunLimited(session, std::move(statements)));
+                          return gone.affected();
+                        });
 }
 
 }  // namespace roost

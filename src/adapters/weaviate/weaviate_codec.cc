@@ -192,7 +192,7 @@ Value DecodeList(const pb::ListValue& list) {
   return array.empty() ? Value() : Value(std::move(array));
 }
 
-Value DecodeScalar(const pb::Value& value) {
+Value ScalarOf(const pb::Value& value) {
   switch (value.kind_case()) {
     case pb::Value::kNumberValue:
       return value.number_value();
@@ -376,6 +376,10 @@ void AskFor(const WeaviateTable& table, const Wanted& wanted, pb::SearchRequest&
       request.mutable_metadata()->add_vectors(table.vectors[i]);
     }
   }
+  UseNewestReply(request);
+}
+
+void UseNewestReply(pb::SearchRequest& request) {
   // The reply's form since 1.27; the server goes by all three.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -384,6 +388,17 @@ void AskFor(const WeaviateTable& table, const Wanted& wanted, pb::SearchRequest&
 #pragma GCC diagnostic pop
   request.set_uses_127_api(true);
 }
+
+void EncodeValue(pb::BatchObject& object, const std::string& property, const FieldSchema& field,
+                 const Value& value) {
+  if (const auto* array = std::get_if<Array>(&value)) {
+    EncodeArray(object, property, field.element_type, *array);
+  } else {
+    EncodeScalar(object, property, field.type, value);
+  }
+}
+
+Value DecodeValue(const pb::Value& value) { return ScalarOf(value); }
 
 Result<Record> DecodeObject(const WeaviateTable& table, const std::string& tenant,
                             const pb::SearchResult& object) {
@@ -408,7 +423,7 @@ Result<Record> DecodeObject(const WeaviateTable& table, const std::string& tenan
     if (found == members.end()) {
       continue;
     }
-    Value value = DecodeScalar(found->second);
+    Value value = ScalarOf(found->second);
     if (!value.is_null()) {
       record.fields[table.field(i).name] = std::move(value);
     }

@@ -17,6 +17,7 @@ namespace weaviate::v1 {
 class BatchObject;
 class SearchRequest;
 class SearchResult;
+class Value;
 }  // namespace weaviate::v1
 
 namespace roost {
@@ -34,6 +35,14 @@ bool IsOdd(const Value& value, DataType type);
 /// Precondition: the record went through ValidateRecords.
 void EncodeRecord(const WeaviateTable& table, const Record& record,
                   weaviate::v1::BatchObject& object);
+
+/// One value of a property. Precondition: it is not null, and no empty array.
+void EncodeValue(weaviate::v1::BatchObject& object, const std::string& property,
+                 const FieldSchema& field, const Value& value);
+/// Null for what is none of the types that fields have.
+Value DecodeValue(const weaviate::v1::Value& value);
+/// Asks for replies in the form of 1.27.
+void UseNewestReply(weaviate::v1::SearchRequest& request);
 
 /// What a read brings back, beside the key.
 struct Wanted {

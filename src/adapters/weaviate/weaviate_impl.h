@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "adapters/weaviate/weaviate_client.h"
+#include "adapters/weaviate/weaviate_adopter.h"
 #include "adapters/weaviate/weaviate_codec.h"
-#include "adapters/weaviate/weaviate_filter.h"
+#include "adapters/weaviate/weaviate_format.h"
 #include "adapters/weaviate/weaviate_names.h"
 #include "adapters/weaviate/weaviate_store.h"
 #include "adapters/weaviate/weaviate_table.h"
@@ -46,6 +46,7 @@ class WeaviateStore final : public VectorStore {
   Result<ScanPage> Scan(const RequestContext& context, const ScanRequest& request) override;
   Result<uint64_t> Count(const RequestContext& context, const CountRequest& request) override;
   Status CheckHealth(const RequestContext& context) override;
+  Adoption* adoption() override { return &adopter_; }
 
  private:
   /// What a call has in hand.
@@ -163,6 +164,7 @@ class WeaviateStore final : public VectorStore {
   Capabilities capabilities_;
   std::unique_ptr<WeaviateClient> client_;
   SystemRandom random_;
+  WeaviateAdopter adopter_{options_, capabilities_, *client_, random_};
   KeyLocks key_locks_;
 
   struct Known {

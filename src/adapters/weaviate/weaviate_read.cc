@@ -22,7 +22,7 @@ constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
 Result<std::optional<std::vector<WeaviateStore::Row>>> WeaviateStore::Match(
     const Session& session, const std::string& tenant, const Filter& filter) {
   using Found = std::optional<std::vector<Row>>;
-  const WeaviateFilter narrowed = NarrowBy(&filter, session.table, tenant);
+  const WeaviateFilter narrowed = session.table.format->Narrow(&filter, session.table, tenant);
   if (narrowed.kind == WeaviateFilter::Kind::kNone) {
     return Found(std::vector<Row>());
   }
@@ -32,7 +32,7 @@ Result<std::optional<std::vector<WeaviateStore::Row>>> WeaviateStore::Match(
   const Wanted read = narrowed.exact ? Wanted{.scalars = false} : WantedFor(session.table, filter);
   const uint64_t most = RowsPerReply(session.table, read);
   weaviate::v1::SearchRequest request;
-  AskFor(session.table, read, request);
+  session.table.format->AskFor(session.table, read, request);
   request.set_limit(static_cast<uint32_t>(most));
   *request.mutable_filters() = *narrowed.native;
   auto rows = Run(session, tenant, request);
@@ -71,7 +71,9 @@ Result<GetResult> WeaviateStore::GetRows(const Session& session, const GetReques
   result.records.resize(request.keys.size());
   std::map<std::string, std::map<ObjectId, std::vector<size_t>>> places;
   for (size_t i = 0; i < request.keys.size(); ++i) {
-    places[request.keys[i].tenant][ObjectIdOf(request.keys[i].key)].push_back(i);
+    if (const auto id = session.table.format->IdOf(request.keys[i].key)) {
+      places[request.keys[i].tenant][*id].push_back(i);
+    }
   }
   for (const auto& [tenant, of_tenant] : places) {
     std::vector<ObjectId> ids;
@@ -171,7 +173,8 @@ Result<uint64_t> WeaviateStore::CountRows(const Session& session, const CountReq
   uint64_t count = 0;
   for (const std::string& tenant : TRY(TenantsOf(session, request.tenant))) {
     if (request.filter == nullptr) {
-      const std::string name = session.table.schema.multi_tenant() ? TenantNameOf(tenant) : "";
+      const std::string name =
+          session.table.schema.multi_tenant() ? session.table.format->TenantName(tenant) : "";
       auto all = client_->CountObjects(session.context, session.table.class_name, name);
       if (all.ok()) {
         count += *all;

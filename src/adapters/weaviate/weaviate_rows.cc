@@ -49,7 +49,7 @@ Result<std::vector<WeaviateStore::Row>> WeaviateStore::Run(const Session& sessio
                                                            pb::SearchRequest& request) {
   request.set_collection(session.table.class_name);
   if (session.table.schema.multi_tenant()) {
-    request.set_tenant(TenantNameOf(tenant));
+    request.set_tenant(session.table.format->TenantName(tenant));
   }
   auto reply = client_->Search(session.context, request);
   std::vector<Row> rows;
@@ -67,7 +67,7 @@ Result<std::vector<WeaviateStore::Row>> WeaviateStore::Run(const Session& sessio
     }
     Row& row = rows.emplace_back();
     row.id = *id;
-    row.record = TRY(DecodeObject(session.table, tenant, object));
+    row.record = TRY(session.table.format->Decode(session.table, tenant, object));
     row.distance = static_cast<double>(object.metadata().distance());
     row.score = static_cast<double>(object.metadata().score());
   }
@@ -81,7 +81,7 @@ Status WeaviateStore::ReadRange(const Session& session, const std::string& tenan
   ObjectId after = first == kBeforeAll ? first : first.Before();
   while (true) {
     pb::SearchRequest request;
-    AskFor(session.table, wanted, request);
+    session.table.format->AskFor(session.table, wanted, request);
     request.set_limit(static_cast<uint32_t>(limit));
     request.set_after(after.ToString());
     auto rows = Run(session, tenant, request);
@@ -115,7 +115,7 @@ Result<std::vector<WeaviateStore::Row>> WeaviateStore::FindOneByOne(const Sessio
   std::vector<Row> found;
   for (size_t next = 0; next < ids.size();) {
     pb::SearchRequest request;
-    AskFor(session.table, wanted, request);
+    session.table.format->AskFor(session.table, wanted, request);
     const uint32_t limit = ids.size() - next == 1 ? 1 : kAhead;
     request.set_limit(limit);
     request.set_after(ids[next].Before().ToString());
@@ -149,7 +149,7 @@ Result<std::vector<WeaviateStore::Row>> WeaviateStore::Find(const Session& sessi
   for (size_t start = 0; start < ids.size(); start += most) {
     const auto part = ids.subspan(start, std::min(most, ids.size() - start));
     pb::SearchRequest request;
-    AskFor(session.table, wanted, request);
+    session.table.format->AskFor(session.table, wanted, request);
     request.set_limit(static_cast<uint32_t>(part.size()));
     *request.mutable_filters() = IdFilter(part);
     std::vector<Row> rows = TRY(Run(session, tenant, request));
@@ -172,6 +172,9 @@ Result<std::vector<WeaviateStore::Row>> WeaviateStore::Find(const Session& sessi
 }
 
 Result<std::string> WeaviateStore::TenantOf(const Session& session, const std::string& name) {
+  if (!session.table.format->ours()) {
+    return name;
+  }
   if (auto tenant = TenantFromName(name)) {
     return *std::move(tenant);
   }

@@ -22,7 +22,8 @@ bool FitsKeyType(const CollectionSchema& schema, const RecordKey& key) {
 Status WeaviateStore::ScanKeys(const Session& session, const std::string& tenant,
                                const KeyRange& range, const Filter* filter, const Wanted& wanted,
                                uint64_t limit, const Take& take) {
-  const bool grouped = session.table.schema.key_type == KeyType::kVarChar;
+  const WeaviateFormat& format = *session.table.format;
+  const bool grouped = format.Grouped(session.table);
   const uint64_t keep = std::max<uint64_t>(limit, kLeastPage);
   std::vector<Row> group;
   const auto by_key = [](const Row& a, const Row& b) { return a.record.key < b.record.key; };
@@ -56,8 +57,8 @@ Status WeaviateStore::ScanKeys(const Session& session, const std::string& tenant
     }
     return true;
   };
-  const ObjectId first = range.after ? GroupOf(*range.after).first : kFirstObjectId;
-  const ObjectId last = range.until ? GroupOf(*range.until).second : kLastObjectId;
+  const ObjectId first = range.after ? format.RangeOf(*range.after).first : kFirstObjectId;
+  const ObjectId last = range.until ? format.RangeOf(*range.until).second : kLastObjectId;
   if (first > last) {
     return {};
   }

@@ -114,7 +114,7 @@ pb::SearchRequest WeaviateStore::Ask(const Session& session, const Nearest& near
                                      const WeaviateFilter& narrowed, const Piece& piece,
                                      uint64_t limit) const {
   pb::SearchRequest request;
-  AskFor(session.table, nearest.wanted, request);
+  session.table.format->AskFor(session.table, nearest.wanted, request);
   request.set_limit(static_cast<uint32_t>(limit));
   if (nearest.field != nullptr) {
     auto& near = *request.mutable_near_vector();
@@ -123,7 +123,10 @@ pb::SearchRequest WeaviateStore::Ask(const Session& session, const Nearest& near
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
     near.set_vector_bytes(EncodeVector(nearest.target()));
 #pragma GCC diagnostic pop
-    near.mutable_targets()->add_target_vectors(session.table.vectors[*nearest.wanted.vector]);
+    const std::string& target = session.table.vectors[*nearest.wanted.vector];
+    if (!target.empty()) {
+      near.mutable_targets()->add_target_vectors(target);
+    }
     request.mutable_metadata()->set_distance(true);
   } else {
     auto& words = *request.mutable_bm25_search();
@@ -153,7 +156,8 @@ pb::SearchRequest WeaviateStore::Ask(const Session& session, const Nearest& near
 Result<std::vector<WeaviateStore::Piece>> WeaviateStore::PiecesOf(const Session& session,
                                                                   const Nearest& nearest,
                                                                   const std::string& tenant) {
-  if (nearest.field == nullptr || !nearest.request.exact || nearest.field->index == "FLAT") {
+  if (nearest.field == nullptr || !nearest.request.exact || nearest.field->index == "FLAT" ||
+      !session.table.format->ours()) {
     return std::vector<Piece>{std::nullopt};
   }
   // An HNSW index compares with every object that a filter leaves, if these are few.
@@ -171,8 +175,13 @@ Result<std::vector<WeaviateStore::Piece>> WeaviateStore::PiecesOf(const Session&
 
 Result<std::vector<Hit>> WeaviateStore::SearchPiece(const Session& session, const Nearest& nearest,
                                                     const std::string& tenant, const Piece& piece) {
+  if (!session.table.format->ours() && nearest.field != nullptr && nearest.request.exact &&
+      nearest.field->index != "FLAT") {
+    // It has no buckets to search piece by piece.
+    return SearchEverything(session, nearest, tenant);
+  }
   const Filter* filter = nearest.request.filter.get();
-  const WeaviateFilter narrowed = NarrowBy(filter, session.table, tenant);
+  const WeaviateFilter narrowed = session.table.format->Narrow(filter, session.table, tenant);
   std::vector<Hit> hits;
   if (narrowed.kind == WeaviateFilter::Kind::kNone) {
     return hits;

@@ -142,6 +142,9 @@ Status WeaviateStore::CreateCollection(const RequestContext& outer,
   TRY(ValidateSchema(request.schema, capabilities_));
   const RequestContext context = outer.WithTimeout(options_.bulk_timeout);
   TRY(context.CheckAlive("creating a collection"));
+  if (!request.adopt.empty()) {
+    return adopter_.Adopt(context, request);
+  }
   const WeaviateTable table = MakeTable(request.schema, random_.Hex(8));
   auto made = client_->Rest(context, "POST", "/v1/schema", ClassJson(table));
   if (!made.ok()) {
@@ -162,9 +165,10 @@ Status WeaviateStore::DropCollection(const RequestContext& outer,
                                      const DropCollectionRequest& request) {
   const RequestContext context = outer.WithTimeout(options_.bulk_timeout);
   TRY(context.CheckAlive("dropping a collection"));
-  // Weaviate deletes what is not there without an error.
+  // Weaviate deletes what is not there without an error. An adopted class stays: what goes is the
+  // empty one that tells of it.
   const WeaviateTablePtr table = TRY(FetchTable(context, request.collection));
-  auto dropped = client_->Rest(context, "DELETE", "/v1/schema/" + table->class_name);
+  auto dropped = client_->Rest(context, "DELETE", "/v1/schema/" + ClassNameOf(request.collection));
   {
     const std::lock_guard lock(mutex_);
     known_.erase(request.collection);

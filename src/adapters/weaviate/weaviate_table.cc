@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include "adapters/weaviate/weaviate_format.h"
 #include "adapters/weaviate/weaviate_names.h"
 #include "store/schema_json.h"
 
@@ -13,6 +14,7 @@ namespace {
 namespace bj = boost::json;
 
 constexpr int kFormatVersion = 1;
+constexpr int kAdoptedVersion = 2;  // of adopted classes, which came later
 
 std::string ScalarType(DataType type) {
   switch (type) {
@@ -104,6 +106,63 @@ bj::object VectorConfig(const VectorFieldSchema& vector) {
           {"vectorIndexConfig", std::move(index)}};
 }
 
+std::vector<std::string> Texts(const bj::object& object, std::string_view name) {
+  std::vector<std::string> texts;
+  const bj::value* list = object.if_contains(bj::string_view(name.data(), name.size()));
+  if (list != nullptr && list->is_array()) {
+    for (const bj::value& text : list->get_array()) {
+      texts.emplace_back(text.is_string() ? std::string(text.get_string()) : std::string());
+    }
+  }
+  return texts;
+}
+
+/// What AdoptedJson() wrote.
+Result<WeaviateTable> AdoptedTable(CollectionSchema schema, const bj::object& roost,
+                                   const std::string& class_name) {
+  WeaviateTable table;
+  table.schema = std::move(schema);
+  const std::vector<std::string> names = Texts(roost, "adopted");
+  table.id = std::string(roost.at("id").get_string());
+  table.properties = Texts(roost, "properties");
+  table.vectors = Texts(roost, "vectors");
+  table.unread = Texts(roost, "unread");
+  table.words.resize(table.properties.size());
+  table.format = &AdoptedFormat();
+  if (names.size() != 1 || table.properties.size() != table.schema.fields.size() ||
+      table.vectors.size() != table.schema.vectors.size()) {
+    return DataLoss("the description of class " + class_name +
+                    " was changed by others; Roost keeps in it what it adopted");
+  }
+  table.class_name = names[0];
+  if (class_name != ClassNameOf(table.schema.name)) {
+    return NotFound("class " + class_name + " is a copy");
+  }
+  return table;
+}
+
+bj::array ArrayOf(const std::vector<std::string>& texts) {
+  bj::array array;
+  for (const std::string& text : texts) {
+    array.emplace_back(text);
+  }
+  return array;
+}
+
+std::string AdoptedJson(const WeaviateTable& table) {
+  const bj::object description = {{"roost", bj::object{{"format", kAdoptedVersion},
+                                                       {"id", table.id},
+                                                       {"schema", SchemaToJson(table.schema)},
+                                                       {"adopted", ArrayOf({table.class_name})},
+                                                       {"properties", ArrayOf(table.properties)},
+                                                       {"vectors", ArrayOf(table.vectors)},
+                                                       {"unread", ArrayOf(table.unread)}}}};
+  return bj::serialize(bj::object{{"class", ClassNameOf(table.schema.name)},
+                                  {"description", bj::serialize(description)},
+                                  {"vectorizer", "none"},
+                                  {"vectorIndexConfig", bj::object{{"skip", true}}}});
+}
+
 Result<WeaviateTable> TableFromValue(const bj::value& value) {
   const bj::object* object = value.if_object();
   const bj::value* described = object == nullptr ? nullptr : object->if_contains("description");
@@ -131,7 +190,8 @@ Result<WeaviateTable> TableFromValue(const bj::value& value) {
     return DataLoss("the description of class " + class_name +
                     " was changed by others; Roost keeps the collection's schema in it");
   }
-  if (!format->is_int64() || format->get_int64() != kFormatVersion) {
+  const bool adopted = format->is_int64() && format->get_int64() == kAdoptedVersion;
+  if (!adopted && (!format->is_int64() || format->get_int64() != kFormatVersion)) {
     return FailedPrecondition("class " + class_name + " has format " + bj::serialize(*format) +
                               ", which this version of Roost cannot read; use a later one");
   }
@@ -139,6 +199,9 @@ Result<WeaviateTable> TableFromValue(const bj::value& value) {
   if (!parsed.ok()) {
     return DataLoss("the schema in the description of class " + class_name +
                     " cannot be read: " + parsed.error().message);
+  }
+  if (adopted) {
+    return AdoptedTable(*std::move(parsed), *roost, class_name);
   }
   WeaviateTable table = MakeTable(*std::move(parsed), std::string(id->get_string()));
   if (table.class_name != class_name) {
@@ -170,6 +233,7 @@ std::optional<size_t> WeaviateTable::FindVector(std::string_view name) const {
 WeaviateTable MakeTable(CollectionSchema schema, std::string id) {
   WeaviateTable table;
   table.class_name = ClassNameOf(schema.name);
+  table.format = &OwnFormat();
   table.id = std::move(id);
   table.properties = PropertyNames(schema.fields);
   table.vectors = VectorNames(schema.vectors);
@@ -182,6 +246,9 @@ WeaviateTable MakeTable(CollectionSchema schema, std::string id) {
 }
 
 std::string ClassJson(const WeaviateTable& table) {
+  if (!table.format->ours()) {
+    return AdoptedJson(table);
+  }
   bj::object description = {{"roost", bj::object{{"format", kFormatVersion},
                                                  {"id", table.id},
                                                  {"schema", SchemaToJson(table.schema)}}}};

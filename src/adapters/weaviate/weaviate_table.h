@@ -13,6 +13,8 @@
 
 namespace roost {
 
+class WeaviateFormat;
+
 /// Roost's own properties. Field names cannot begin with '_' (store/types.h).
 inline constexpr std::string_view kKeyProperty = "_pk";         ///< the key as text
 inline constexpr std::string_view kTenantProperty = "_tenant";  ///< where there are tenants
@@ -34,7 +36,9 @@ struct WeaviateTable {
   std::string id;                       ///< random; another one for a new collection of an old name
   std::vector<std::string> properties;  ///< one a field; not in the class for JSON
   std::vector<std::string> words;       ///< one a field; empty unless TEXT
-  std::vector<std::string> vectors;     ///< one a vector
+  std::vector<std::string> vectors;     ///< one a vector; "": the one without a name
+  std::vector<std::string> unread;      ///< of an adopted class: what is not read
+  const WeaviateFormat* format = nullptr;
 
   const FieldSchema& field(size_t index) const { return schema.fields[index]; }
   /// Index of the field or vector of that name.
@@ -48,7 +52,8 @@ inline bool HasProperty(const FieldSchema& field) { return field.type != DataTyp
 
 WeaviateTable MakeTable(CollectionSchema schema, std::string id);
 
-/// The body of POST /v1/schema.
+/// The body of POST /v1/schema. Of an adopted class: of a class without objects, whose description
+/// says what was adopted.
 std::string ClassJson(const WeaviateTable& table);
 /// From GET /v1/schema/{class}, or one of GET /v1/schema's classes. kNotFound for a class that was
 /// not made by Roost, kDataLoss for one whose description was damaged.

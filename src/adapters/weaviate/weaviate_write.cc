@@ -43,7 +43,7 @@ std::optional<Error> WeaviateStore::Settle(const Session& session, const Record&
                                            const std::string& message) {
   // "Failed" does not mean that nothing was stored. So: once more, and then away with it.
   pb::BatchObjectsRequest request;
-  EncodeRecord(session.table, row, *request.add_objects());
+  session.table.format->Encode(session.table, row, *request.add_objects());
   auto again = client_->BatchObjects(session.context, request);
   if (again.ok() && again->errors_size() == 0) {
     return std::nullopt;
@@ -52,7 +52,7 @@ std::optional<Error> WeaviateStore::Settle(const Session& session, const Record&
               .message = "Weaviate at " + client_->address() + " did not store " +
                          ToString(row.key) + ": " + message};
   error.message += AdviceFor(error);
-  const std::vector<ObjectId> ids = {ObjectIdOf(row.key.key)};
+  const std::vector<ObjectId> ids = {session.table.format->IdOf(row.key.key).value()};
   const auto found = Find(session, row.key.tenant, ids, {.vectors = true});
   if (!found.ok()) {
     error.outcome_unknown = true;
@@ -68,7 +68,7 @@ Status WeaviateStore::WriteBatch(const Session& session, std::span<const Record*
                                  std::span<const size_t> numbers, std::vector<RowError>& errors) {
   pb::BatchObjectsRequest request;
   for (const Record* row : rows) {
-    EncodeRecord(session.table, *row, *request.add_objects());
+    session.table.format->Encode(session.table, *row, *request.add_objects());
   }
   auto reply = TRY(client_->BatchObjects(session.context, request));
   std::map<size_t, std::string> failed;
@@ -120,6 +120,9 @@ Result<WriteResult> WeaviateStore::UpsertRows(const Session& session, const Writ
   TRY(RefuseFence(request.fence));
   std::vector<Record> records = request.records;
   TRY(ValidateRecords(session.table.schema, capabilities_, records));
+  for (const Record& record : records) {
+    TRY(session.table.format->CheckWrite(session.table, record));
+  }
   WriteResult result;
   std::map<RecordKey, size_t> last;
   for (size_t i = 0; i < records.size(); ++i) {
@@ -143,6 +146,9 @@ Result<WriteResult> WeaviateStore::InsertRows(const Session& session, const Writ
   TRY(RefuseFence(request.fence));
   std::vector<Record> records = request.records;
   TRY(ValidateRecords(session.table.schema, capabilities_, records));
+  for (const Record& record : records) {
+    TRY(session.table.format->CheckWrite(session.table, record));
+  }
   WriteResult result;
   std::map<RecordKey, size_t> first;
   std::vector<bool> refused(records.size(), false);
@@ -153,7 +159,7 @@ Result<WriteResult> WeaviateStore::InsertRows(const Session& session, const Writ
   std::vector<RecordKey> keys;
   for (const auto& [key, row] : first) {
     keys.push_back(key);
-    ids[key.tenant].push_back(ObjectIdOf(key.key));
+    ids[key.tenant].push_back(session.table.format->IdOf(key.key).value());
   }
   const auto hold = TRY(Lock(session, keys));
   for (auto& [tenant, of_tenant] : ids) {
@@ -191,7 +197,7 @@ Result<uint64_t> WeaviateStore::DeleteIds(const Session& session, const std::str
     pb::BatchDeleteRequest request;
     request.set_collection(session.table.class_name);
     if (session.table.schema.multi_tenant()) {
-      request.set_tenant(TenantNameOf(tenant));
+      request.set_tenant(session.table.format->TenantName(tenant));
     }
     auto& filter = *request.mutable_filters();
     filter.set_operator_(pb::Filters::OPERATOR_CONTAINS_ANY);
@@ -233,7 +239,9 @@ Result<DeleteResult> WeaviateStore::DeleteRows(const Session& session,
   const auto hold = TRY(Lock(session, request.keys));
   std::map<std::string, std::set<ObjectId>> ids;
   for (const RecordKey& key : request.keys) {
-    ids[key.tenant].insert(ObjectIdOf(key.key));
+    if (const auto id = session.table.format->IdOf(key.key)) {
+      ids[key.tenant].insert(*id);
+    }
   }
   for (const auto& [tenant, unique] : ids) {
     std::vector<ObjectId> of_tenant(unique.begin(), unique.end());

@@ -1,4 +1,5 @@
--- What must last beside the vector stores.
+-- What must last beside the vector stores. The files here are written in SQLite's words;
+-- postgres_schema.cc turns a few of them into PostgreSQL's.
 
 CREATE TABLE sequence (
   name  TEXT PRIMARY KEY,
@@ -42,7 +43,7 @@ CREATE TABLE chunk (
   hi         BLOB,
   reconcile  INTEGER NOT NULL,
   state      INTEGER NOT NULL,
-  window     INTEGER,
+  "window"   INTEGER,
   records    INTEGER NOT NULL,
   PRIMARY KEY (migration, number)
 ) WITHOUT ROWID;

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "base/strings.h"
+
 namespace roost {
 namespace {
-
-std::string Quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
 
 std::string TypeOf(const FieldSchema& field) {
   std::string name(DataTypeName(field.type));
@@ -140,20 +140,6 @@ std::vector<FidelityRow> CollectionRows(const CollectionSchema& schema,
 }
 
 }  // namespace
-
-std::string_view FidelityName(Fidelity fidelity) {
-  switch (fidelity) {
-    case Fidelity::kExact:
-      return "exact";
-    case Fidelity::kShadow:
-      return "exact by shadow field";
-    case Fidelity::kApproximated:
-      return "approximated";
-    case Fidelity::kImpossible:
-      break;
-  }
-  return "impossible";
-}
 
 std::vector<FidelityRow> ReportFidelity(const RecordMapper& mapper, const Capabilities& to) {
   std::vector<FidelityRow> rows;

@@ -20,7 +20,7 @@ class MappedStore final : public VectorStore {
   Status CreateCollection(const RequestContext& context,
                           const CreateCollectionRequest& request) override {
     const Mapper mapper = Find(request.schema.name);
-    if (mapper != nullptr && mapper->source() == request.schema) {
+    if (mapper != nullptr && request.adopt.empty() && mapper->source() == request.schema) {
       return inner_.CreateCollection(context, {.schema = mapper->target()});
     }
     if (mapper != nullptr) {
@@ -158,6 +158,7 @@ class MappedStore final : public VectorStore {
   }
 
   Status CheckHealth(const RequestContext& context) override { return inner_.CheckHealth(context); }
+  Adoption* adoption() override { return inner_.adoption(); }
 
  private:
   Mapper Find(const std::string& collection) const { return table_.Find(name_, collection); }

@@ -102,8 +102,10 @@ std::vector<RestRoute> MakeRoutes(const RestDependencies& dependencies, const Re
   std::vector<RestRoute> routes;
   AddSystemRoutes(routes, dependencies);
   AddCollectionRoutes(routes, dependencies);
+  AddAdoptionRoutes(routes, dependencies);
   AddRecordRoutes(routes, dependencies);
   AddBulkRoutes(routes, dependencies, limits);
+  AddKindRoutes(routes, dependencies.gateway, dependencies.records);
   AddMigrationRoutes(routes, dependencies);
   RestRoute self{.method = "GET",
                  .path = "/openapi.json",

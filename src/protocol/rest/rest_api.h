@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gateway/gateway.h"
+#include "gateway/records/record_service.h"
 #include "migration/migration.h"
 #include "protocol/rest/route_table.h"
 #include "telemetry/health.h"
@@ -16,6 +17,7 @@ namespace roost::rest {
 /// What the API stands on. Everything outlives the API.
 struct RestDependencies {
   Gateway& gateway;
+  RecordService& records;
   MigrationService& migrations;
   const std::map<std::string, VectorStore*>& stores;  ///< by name, for GET /v1/stores
   HealthRegistry& health;
@@ -39,9 +41,11 @@ std::string OpenApi(const std::vector<RestRoute>& routes, const std::string& ver
 // The parts of the table, one function a file.
 void AddSystemRoutes(std::vector<RestRoute>& routes, const RestDependencies& dependencies);
 void AddCollectionRoutes(std::vector<RestRoute>& routes, const RestDependencies& dependencies);
+void AddAdoptionRoutes(std::vector<RestRoute>& routes, const RestDependencies& dependencies);
 void AddRecordRoutes(std::vector<RestRoute>& routes, const RestDependencies& dependencies);
 void AddBulkRoutes(std::vector<RestRoute>& routes, const RestDependencies& dependencies,
                    const RestLimits& limits);
+void AddKindRoutes(std::vector<RestRoute>& routes, Gateway& gateway, RecordService& records);
 void AddMigrationRoutes(std::vector<RestRoute>& routes, const RestDependencies& dependencies);
 
 }  // namespace roost::rest

@@ -75,7 +75,10 @@ class RestApiTest : public testing::Test {
     EXPECT_TRUE(routed_->LoadRoutes().ok());
     gateway_ = std::make_unique<Gateway>(GatewayOptions{}, *routed_, *control_, clock_, *metrics_);
     stores_ = {{"main", main_.get()}, {"other", other_.get()}};
+    records_ =
+        std::make_unique<RecordService>(RecordServiceOptions{}, *gateway_, *control_, clock_);
     dependencies_ = std::make_unique<RestDependencies>(RestDependencies{.gateway = *gateway_,
+                                                                        .records = *records_,
                                                                         .migrations = moves_,
                                                                         .stores = stores_,
                                                                         .health = health_,
@@ -125,6 +128,7 @@ class RestApiTest : public testing::Test {
   roost::RouteTable routes_;
   std::unique_ptr<RoutedStore> routed_;
   std::unique_ptr<Gateway> gateway_;
+  std::unique_ptr<RecordService> records_;
   OneMove moves_;
   HealthRegistry health_;
   std::map<std::string, VectorStore*> stores_;

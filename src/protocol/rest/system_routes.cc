@@ -36,10 +36,12 @@ std::string EncodeStore(const std::string& name, VectorStore& store,
   AppendJsonString(out, health.ok() ? std::string() : health.error().ToString());
   out += fmt::format(
       R"(,"types":{},"metrics":{},"max_dimension":{},"max_indexed_dimension":{},"max_top_k":{},)"
+      R"("max_vectors_per_record":{},"null_bytes_in_strings":{},)"
       R"("keyword_search":{},"dynamic_fields":{},"tenants":{},"fenced_writes":{}}})",
       NameArray(able.types, DataTypeName), NameArray(able.metrics, MetricName), able.max_dimension,
-      able.max_indexed_dimension, able.max_top_k, able.keyword_search, able.dynamic_fields,
-      able.tenants, able.fenced_writes);
+      able.max_indexed_dimension, able.max_top_k, able.max_vectors_per_record,
+      able.null_bytes_in_strings, able.keyword_search, able.dynamic_fields, able.tenants,
+      able.fenced_writes);
   return out;
 }
 
